@@ -1,0 +1,30 @@
+"""Rewrite data/SHA256SUMS over every data file that the course ships. Run: python data/build/sums.py"""
+
+import hashlib
+import os
+from pathlib import Path
+
+DATA = Path(__file__).resolve().parents[1]
+
+
+def shipped_files() -> list[str]:
+    """List the files of the image worlds, below `data/`: everything in their folders but README.md."""
+    files = (path.relative_to(DATA) for path in DATA.rglob("*") if path.is_file())
+    # The builders are code, checkpoints carry their own sums, and dot-files are the editor's
+    worlds = (path for path in files if path.parts[0] not in ("build", "checkpoints") and len(path.parts) > 1)
+    kept = (path for path in worlds if path.name != "README.md" and not path.name.startswith("."))
+    return sorted(path.as_posix() for path in kept)
+
+
+def write() -> int:
+    """Write the list, first under a temporary name, and return the number of files in it."""
+    files = shipped_files()
+    lines = [f"{hashlib.sha256((DATA / name).read_bytes()).hexdigest()}  {name}\n" for name in files]
+    temporary = DATA / "SHA256SUMS.new"
+    temporary.write_text("".join(lines), encoding="utf-8")
+    os.replace(temporary, DATA / "SHA256SUMS")
+    return len(files)
+
+
+if __name__ == "__main__":
+    print(f"data/SHA256SUMS: {write()} files")
