@@ -1,0 +1,97 @@
+"""The files the course ships: each is compared with its SHA-256 before it is used."""
+
+import hashlib
+from pathlib import Path
+
+from course_utils import runtime
+
+SUMS = "SHA256SUMS"
+# Path, size and time of change of the files that were found in order in this process
+_known_good: set[tuple[str, int, int]] = set()
+
+
+class DataError(RuntimeError):
+    """A file in `data/` is missing, damaged or unknown; the message says what to do."""
+
+
+def verified(relative: str) -> Path:
+    """Return the path of a file in `data/`, after its SHA-256 was compared with `data/SHA256SUMS`.
+
+    relative: path below `data/` with forward slashes, such as "garments/garments.npz".
+    The sum is computed once per process and again when the file changes.
+    Raises DataError when the file is missing, not listed or damaged.
+    """
+    path = runtime.data_dir() / relative
+    expected = _expected_sum(relative)
+    if not path.is_file():
+        raise DataError(
+            f"data/{relative} is missing (looked for {path}). "
+            f"Restore it with `git checkout -- data/{relative}`, or build it again with `make data`."
+        )
+    status = path.stat()
+    key = (str(path), status.st_size, status.st_mtime_ns)
+    if key not in _known_good:
+        with open(path, "rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if found != expected:
+            raise DataError(
+                f"data/{relative} is damaged: its SHA-256 begins with {found[:12]}, but {SUMS} says "
+                f"{expected[:12]}. Restore it with `git checkout -- data/{relative}`, "
+                f"or build it again with `make data`."
+            )
+        _known_good.add(key)
+    return path
+
+
+def verify_all() -> list[tuple[str, bool, str]]:
+    """Check every file listed in `data/SHA256SUMS` and return rows (relative path, in order?, message).
+
+    Raises nothing: a missing or unreadable `SHA256SUMS` is a row of its own.
+    """
+    try:
+        listed = read_sums()
+    except DataError as error:
+        return [(SUMS, False, str(error))]
+    rows = []
+    for relative in listed:
+        try:
+            verified(relative)
+        except DataError as error:
+            rows.append((relative, False, str(error)))
+        else:
+            rows.append((relative, True, "as listed"))
+    return rows
+
+
+def read_sums() -> dict[str, str]:
+    """Read `data/SHA256SUMS` into {relative path: SHA-256 in hexadecimal}.
+
+    Raises DataError when the list is missing or a line of it cannot be read.
+    """
+    path = runtime.data_dir() / SUMS
+    if not path.is_file():
+        raise DataError(
+            f"data/{SUMS} is missing (looked for {path}), so no data file can be trusted. "
+            f"Restore it with `git checkout -- data/{SUMS}`, or build it again with `make data`."
+        )
+    sums = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        # The format of the sha256sum command: 64 digits, two blanks, the path
+        digest, gap, relative = line[:64], line[64:66], line[66:]
+        if gap != "  " or not relative or not set(digest) <= set("0123456789abcdef"):
+            raise DataError(
+                f"Line {number} of data/{SUMS} cannot be read; expected 64 hexadecimal digits, two blanks "
+                f"and a path. Restore it with `git checkout -- data/{SUMS}`."
+            )
+        sums[relative] = digest
+    return sums
+
+
+def _expected_sum(relative: str) -> str:
+    sums = read_sums()
+    if relative not in sums:
+        raise DataError(
+            f"data/{relative} is not listed in data/{SUMS}, so it is not a file of the course. "
+            f"Check the name, or run `python data/build/sums.py` if you added the file yourself."
+        )
+    return sums[relative]

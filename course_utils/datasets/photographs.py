@@ -1,0 +1,134 @@
+"""Photographs: 74 free photographs of animals, buildings and landscapes, whole or as random crops."""
+
+import csv
+from difflib import get_close_matches
+from functools import lru_cache
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import Dataset
+
+from course_utils.datasets import to_model_range
+from course_utils.datasets.files import verified
+
+SPLITS = ("train", "test")
+# The photographs' long side is brought to a random length between these two before a crop is cut
+SHORTEST, LONGEST = 256, 512
+
+
+def names(split: str | None = None) -> list[str]:
+    """List the names of all photographs, or of those of one split, "train" or "test", in alphabetical order.
+
+    Raises ValueError for another split, DataError when the table is missing or damaged.
+    """
+    if split is not None and split not in SPLITS:
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}, or None for all; got {split!r}.")
+    return [name for name, row in _table().items() if split in (None, row["split"])]
+
+
+def info(name: str) -> dict:
+    """Tell what is known of a photograph: title, author, licence, source, package, split, size, changes.
+
+    Raises ValueError with the nearest names when there is no such photograph.
+    """
+    table = _table()
+    if name not in table:
+        near = get_close_matches(str(name).lower().replace(" ", "_"), table, n=3, cutoff=0.5)
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        raise ValueError(
+            f"there is no photograph {name!r}.{hint} photographs.names() lists all {len(table)}."
+        )
+    return dict(table[name])
+
+
+def load(name: str) -> torch.Tensor:
+    """Load a whole photograph as uint8 (3, H, W), with a long side of at most 512 pixels.
+
+    Raises ValueError for an unknown name, DataError when the file is missing or damaged.
+    """
+    return _to_tensor(_photograph(name))
+
+
+def square(name: str, size: int) -> torch.Tensor:
+    """Load the largest square in the middle of a photograph, shrunk smoothly, as uint8 (3, size, size).
+
+    Raises ValueError for an unknown name or a size beyond the photograph's short side, DataError like `load`.
+    """
+    image = _photograph(name)
+    side = min(image.size)
+    if not 1 <= size <= side:
+        raise ValueError(
+            f"size must lie between 1 and {side}, the short side of photograph {name!r}; got {size}. "
+            f"Photographs are made smaller here, never larger."
+        )
+    left, top = (image.width - side) / 2, (image.height - side) / 2
+    box = (left, top, left + side, top + side)
+    return _to_tensor(image.resize((size, size), Image.Resampling.LANCZOS, box=box))
+
+
+class PhotographCrops(Dataset):
+    """Random square crops of the photographs of one split, shrunk by a random factor and flipped at random.
+
+    split: "train" or "test". size: side of the crops in pixels. length: how many crops the data set has.
+    Item i depends on `seed` and i alone: float (3, size, size) in [-1, 1], the same in every worker process.
+    Raises ValueError for an unknown split and for a size that does not fit into all its photographs.
+    """
+
+    def __init__(self, split: str, size: int = 64, length: int = 10_000, seed: int = 0):
+        rows = {name: info(name) for name in names(split)}
+        largest = min(min(row["width"], row["height"]) for row in rows.values())
+        if not 1 <= size <= largest:
+            raise ValueError(
+                f"size must lie between 1 and {largest}, the shortest side of all {split} photographs; "
+                f"got {size}."
+            )
+        if length < 1:
+            raise ValueError(f"length must be at least 1; got {length}.")
+        self.size, self.length, self.seed = size, length, seed
+        self._paths = [str(verified(f"photographs/{name}.webp")) for name in rows]
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        if not -self.length <= index < self.length:
+            raise IndexError(f"there are {self.length} crops, numbered from 0; got {index}.")
+        rng = np.random.default_rng((self.seed, index % self.length))
+        image = _decode(self._paths[rng.integers(len(self._paths))])
+
+        # Cutting a larger box and shrinking it equals shrinking the photograph and cutting, and is faster
+        long_side = rng.uniform(SHORTEST, LONGEST)
+        side = min(max(self.size, self.size * max(image.size) / long_side), min(image.size))
+        left, top = rng.uniform(0, image.width - side), rng.uniform(0, image.height - side)
+        box = (left, top, left + side, top + side)
+        crop = image.resize((self.size, self.size), Image.Resampling.LANCZOS, box=box)
+        if rng.random() < 0.5:
+            crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        return to_model_range(_to_tensor(crop))
+
+
+def _table() -> dict[str, dict]:
+    return _read_table(str(verified("photographs/photographs.tsv")))
+
+
+@lru_cache
+def _read_table(path: str) -> dict[str, dict]:
+    with open(path, encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return {row["name"]: row | {"width": int(row["width"]), "height": int(row["height"])} for row in rows}
+
+
+def _photograph(name: str) -> Image.Image:
+    info(name)  # Names the nearest photographs when this one does not exist
+    return _decode(str(verified(f"photographs/{name}.webp")))
+
+
+@lru_cache(maxsize=128)
+def _decode(path: str) -> Image.Image:
+    with Image.open(path) as image:
+        return image.convert("RGB")
+
+
+def _to_tensor(image: Image.Image) -> torch.Tensor:
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()

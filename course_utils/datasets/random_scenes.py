@@ -1,0 +1,209 @@
+"""Random scenes: which concepts, style and ground come together in a split, and where the objects go."""
+
+from functools import cache
+from math import cos, pi, sin
+from random import Random
+
+import numpy as np
+
+from course_utils.datasets.captions import INVERSE, LENGTHS, caption
+from course_utils.datasets.grounds import COLOURS, PATTERNS, VARIANTS, Ground
+from course_utils.datasets.heldout import GROUND_PAIRS, RELATION_TRIPLES, STYLE_PAIRS
+from course_utils.datasets.scene import GRID, Placed, Scene, corner, place, relation_of, windows
+from course_utils.datasets.sprites import STYLES, concepts, cutout
+
+SPLITS = ("train", "test", "unseen-style", "unseen-ground", "unseen-relation")
+COLOUR_NAMES = tuple(COLOURS)
+# A cell: left, top and side in steps of 1/32
+Cell = tuple[int, int, int]
+# What is to be placed: a name, and whether it is mirrored
+Thing = tuple[str, bool]
+
+
+def random_scene(split: str, seed: int, index: int) -> Scene:
+    """Scene `index` of a split: the same in every process, whatever was drawn before."""
+    # Random.random() gives the same numbers in every version of Python; its other methods need not
+    u = Random(((seed << 64) + index) * len(SPLITS) + SPLITS.index(split)).random
+    while True:
+        style, colour, names, word = _theme(split, u)
+        flips = [u() < 0.5 for _ in names]
+        if word == "in front of":
+            names.reverse()
+        objects = _layout(u, word, style, list(zip(names, flips)))
+        ground = Ground(colour, _pick(PATTERNS, u), _pick(range(VARIANTS), u))
+        scene = Scene(objects, ground, style, "")
+        # Training must show no held-out relation, and an unseen one must have found its place
+        if any(triple in RELATION_TRIPLES for triple in scene.relations) != (word is not None):
+            continue
+        return Scene(objects, ground, style, _caption(scene, split, word, u))
+
+
+def _caption(scene: Scene, split: str, word: str | None, u) -> str:
+    """A random caption; in the unseen splits one that says the combination that was never seen."""
+    colour = scene.ground.colour
+    said = {
+        "unseen-style": (scene.style,),
+        "unseen-ground": (f"on {colour}", f"{colour} background", f"{colour} gradient"),
+        "unseen-relation": (word, INVERSE.get(word)),
+    }.get(split, ("",))
+    while True:
+        r = u()
+        first = int(u() * (6 if len(scene.objects) == 3 else len(scene.objects)))
+        text = caption(scene, LENGTHS[(r > 0.25) + (r > 0.75)], int(u() * 12), first)
+        if any(phrase in text for phrase in said):
+            return text
+
+
+def _pick(choices, u):
+    return choices[int(u() * len(choices))]
+
+
+@cache
+def usual(style: str, colour: str) -> tuple[str, ...]:
+    """The concepts that training shows in a style on a ground: not held out, and visible on it."""
+    return tuple(name for name in _visible(style, colour) if _is_usual(name, style, colour))
+
+
+def _is_usual(name: str, style: str, colour: str) -> bool:
+    return (name, style) not in STYLE_PAIRS and (name, colour) not in GROUND_PAIRS
+
+
+def _visible(style: str, colour: str) -> list[str]:
+    return [name for name, known in concepts().items() if colour not in known.blends_into.get(style, ())]
+
+
+@cache
+def _unseen(split: str) -> tuple[tuple, ...]:
+    """All (style, ground colour, names, relation) that a split of unseen combinations starts from."""
+    everywhere = [(style, colour) for style in STYLES for colour in COLOURS]
+    if split == "unseen-relation":
+        return tuple(
+            (style, colour, (a, b), word)
+            for a, word, b in sorted(RELATION_TRIPLES)
+            for style, colour in everywhere
+            if a in usual(style, colour) and b in usual(style, colour)
+        )
+    return tuple(
+        (style, colour, (name,), None)
+        for style, colour in everywhere
+        for name in _visible(style, colour)
+        if ((name, style) in STYLE_PAIRS, (name, colour) in GROUND_PAIRS)
+        == (split == "unseen-style", split == "unseen-ground")
+    )
+
+
+def _theme(split: str, u) -> tuple[str, str, list[str], str | None]:
+    """Draw the style, the ground colour, the concepts and, for unseen relations, the relation."""
+    if split in ("train", "test"):
+        style, colour, names, word = _pick(STYLES, u), _pick(COLOUR_NAMES, u), [], None
+    else:
+        style, colour, names, word = _pick(_unseen(split), u)
+        names = list(names)
+    r = u()
+    count = 2 if word else 1 + (r > 0.3) + (r > 0.8)
+    choices = usual(style, colour)
+    while len(names) < count:
+        name = _pick(choices, u)
+        if name not in names:
+            # The unseen concept must not always come first
+            names.insert(int(u() * (len(names) + 1)) if word is None else len(names), name)
+    return style, colour, names, word
+
+
+def _layout(u, word: str | None, style: str, things: list[Thing]) -> tuple[Placed, ...]:
+    """Place the things, from back to front; two of them in the relation, or in any when it is None."""
+    r = u()
+    if len(things) == 1:
+        side = 12 + 2 * int(u() * 9)
+        cells = [(int(u() * (GRID - side + 1)), int(u() * (GRID - side + 1)), side)]
+    elif len(things) == 3:
+        cells = _turn(_three(u), u)
+    else:
+        if word == "in front of" or (word is None and r > 0.7):
+            pair = _overlapping(u, style, things)
+            if pair:
+                return pair
+        cells = _beside(u, 11 + int(u() * 6), 11 + int(u() * 6))
+        if word == "above" or (word is None and r > 0.35):
+            cells = [(top, left, side) for left, top, side in cells]
+    return tuple(_put(style, thing, cell) for thing, cell in zip(things, cells))
+
+
+def _put(style: str, thing: Thing, cell: Cell) -> Placed:
+    return place(thing[0], style, *cell, flipped=thing[1])
+
+
+def _beside(u, side1: int, side2: int, height: int = GRID) -> list[Cell]:
+    """Two cells in the upper `height` steps, the first clearly left of the second."""
+    slack = GRID - side1 - side2
+    left1 = int(u() * (slack + 1))
+    left2 = left1 + side1 + int(u() * (slack - left1 + 1))
+    top1 = int(u() * (height - side1 + 1))
+    # Clearly: the centres differ in height by at most half of what they differ across
+    middle1, reach = 2 * top1 + side1, (2 * left2 + side2 - 2 * left1 - side1) // 2
+    lowest = max(0, -((reach + side2 - middle1) // 2))
+    highest = min(height - side2, (middle1 + reach - side2) // 2)
+    top2 = lowest + int(u() * (highest - lowest + 1))
+    return [(left1, top1, side1), (left2, top2, side2)]
+
+
+def _overlapping(u, style: str, things: list[Thing]) -> tuple[Placed, Placed] | None:
+    """Place two things so that the second hides a part, but not too much, of the first; None if it fails."""
+    for _ in range(8):
+        side1, side2 = 15 + int(u() * 6), 12 + int(u() * 6)
+        angle, far = 2 * pi * u(), (0.4 + 0.3 * u()) * (side1 + side2) / 2
+        across = round(far * cos(angle) + (side1 - side2) / 2)
+        down = round(far * sin(angle) + (side1 - side2) / 2)
+        room_x = min(GRID - side1, GRID - side2 - across) - max(0, -across)
+        room_y = min(GRID - side1, GRID - side2 - down) - max(0, -down)
+        if room_x < 0 or room_y < 0:
+            continue
+        left = max(0, -across) + int(u() * (room_x + 1))
+        top = max(0, -down) + int(u() * (room_y + 1))
+        back = _put(style, things[0], (left, top, side1))
+        front = _put(style, things[1], (left + across, top + down, side2))
+        if relation_of(back, front) == "behind" and 0.08 <= hidden(style, back, front) <= 0.5:
+            return back, front
+    return None
+
+
+def hidden(style: str, back: Placed, front: Placed) -> float:
+    """The share of the silhouette of `back` that `front` hides, measured at 32 pixels."""
+    solid, cover = np.zeros((2, GRID, GRID), bool)
+    for picture, placed in ((solid, back), (cover, front)):
+        left, top, side = corner(placed, GRID)
+        cut = cutout(style, placed.concept, side, placed.flipped)
+        there, here = windows(left + cut.left, top + cut.top, cut.keep.shape, GRID)
+        picture[there] = cut.keep[here] < 128
+    return np.count_nonzero(solid & cover) / max(1, np.count_nonzero(solid))
+
+
+def _three(u) -> list[Cell]:
+    """Three cells: a row, or two side by side above a third."""
+    if u() < 0.35:
+        sides = [9 + (u() < 0.5) for _ in range(3)]
+        slack = GRID - sum(sides)
+        middle = 7 + int(u() * 19)
+        cells, left = [], int(u() * (slack + 1))
+        for side in sides:
+            top = min(max(0, middle - side // 2 - 2 + int(u() * 5)), GRID - side)
+            cells.append((left, top, side))
+            left += side
+        return cells
+    upper = 15
+    pair = _beside(u, 11 + int(u() * 4), 11 + int(u() * 4), height=upper)
+    side = 12 + int(u() * 4)
+    middle = sum(2 * left + width for left, _, width in pair) // 4 - 3 + int(u() * 7)
+    left = min(max(0, middle - side // 2), GRID - side)
+    return [*pair, (left, upper + int(u() * (GRID - upper - side + 1)), side)]
+
+
+def _turn(cells: list[Cell], u) -> list[Cell]:
+    """Mirror an arrangement, or turn rows into columns, each as likely as not."""
+    if u() < 0.5:
+        cells = [(top, left, side) for left, top, side in cells]
+    if u() < 0.5:
+        cells = [(GRID - left - side, top, side) for left, top, side in cells]
+    if u() < 0.5:
+        cells = [(left, GRID - top - side, side) for left, top, side in cells]
+    return cells

@@ -1,0 +1,79 @@
+"""Captioned emoji scenes made on demand, in splits that prove what training has never shown."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from course_utils.datasets import to_model_range
+from course_utils.datasets.annotations import annotate
+from course_utils.datasets.grounds import paint
+from course_utils.datasets.heldout import contains_held_out
+from course_utils.datasets.random_scenes import COLOUR_NAMES, SPLITS, random_scene
+from course_utils.datasets.scene import MOST, Scene, check_size, draw_onto, make_scene, render
+from course_utils.datasets.sprites import STYLES, check_choice, concepts
+
+# What the notebooks need, under one roof
+__all__ = ["SPLITS", "Scene", "Scenes", "annotate", "contains_held_out", "make_scene", "render"]
+
+
+class Scenes(torch.utils.data.Dataset):
+    """Captioned scenes of one to three emoji, made on demand.
+
+    split: "train" and "test" never show a held-out combination (heldout.py); each scene of "unseen-style",
+    "unseen-ground" or "unseen-relation" shows one of that sort and none of the others, and its caption says so.
+    An item is a dict that PyTorch's own collate function can stack:
+        image: (3, size, size) float32 in [-1, 1]; caption: str; index: int
+        boxes: (3, 4) float32, left, top, right, bottom in [0, 1], from back to front, zeros after the last
+        concepts: (3,) int64, numbers in the order of sprites.concepts(), -1 after the last
+        style, ground: int, numbers in STYLES and in COLOURS
+    and with annotated=True also the maps of `annotate`, those per object padded to three.
+    Scene i is the same in every process and on every machine, and depends on nothing but split, seed and i.
+    Raises ValueError for an unknown split, a bad size, seed or length, or an index that is not in the set.
+    """
+
+    def __init__(self, split="train", size: int = 32, seed: int = 0, length: int = 50_000, annotated=False):
+        check_choice("split", split, SPLITS)
+        check_size(size)
+        for name, value, least in (("seed", seed, 0), ("length", length, 1)):
+            if not isinstance(value, int) or value < least:
+                raise ValueError(f"{name} must be a whole number from {least} up; got {value!r}.")
+        self.split, self.size, self.seed, self.length, self.annotated = split, size, seed, length, annotated
+
+    def __len__(self) -> int:
+        return self.length
+
+    def scene(self, index: int) -> Scene:
+        """The record behind item `index`: objects, ground, style and caption."""
+        if not 0 <= index < self.length:
+            raise IndexError(f"no scene {index} in a set of {self.length}; count from 0 to {self.length - 1}.")
+        return random_scene(self.split, self.seed, int(index))
+
+    def __getitem__(self, index: int) -> dict:
+        scene = self.scene(index)
+        boxes, numbers = np.zeros((MOST, 4), np.float32), np.full(MOST, -1)
+        known = concepts()
+        for k, placed in enumerate(scene.objects):
+            boxes[k] = placed.box
+            numbers[k] = known[placed.concept].index
+        item = {
+            "image": to_model_range(torch.from_numpy(render(scene, self.size))),
+            "caption": scene.caption,
+            "index": int(index),
+            "boxes": torch.from_numpy(boxes),
+            "concepts": torch.from_numpy(numbers),
+            "style": STYLES.index(scene.style),
+            "ground": COLOUR_NAMES.index(scene.ground.colour),
+        }
+        if self.annotated:
+            item.update(annotate(scene, self.size).padded(MOST))
+        return item
+
+    def batch(self, indices: Sequence[int]) -> tuple[torch.Tensor, list[str], list[Scene]]:
+        """The fast way to many scenes: images (B, 3, size, size) uint8, their captions and their records."""
+        scenes = [self.scene(index) for index in indices]
+        pictures = np.empty((len(scenes), 3, self.size, self.size), np.uint8)
+        for picture, scene in zip(pictures, scenes):
+            picture[...] = paint(scene.ground, self.size)
+            draw_onto(picture, scene, self.size)
+        return torch.from_numpy(pictures), [scene.caption for scene in scenes], scenes

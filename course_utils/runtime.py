@@ -1,0 +1,58 @@
+"""Where the course runs: folders, device, seeds. The only module that asks the outside world such questions."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+NEEDED = ("torch", "numpy", "matplotlib", "PIL", "scipy", "ipywidgets", "anywidget", "diffusers", "transformers")
+
+
+def root() -> Path:
+    """The folder that holds `notebooks/`, `course_utils/` and `data/`."""
+    return Path(__file__).resolve().parents[1]
+
+
+def data_dir() -> Path:
+    """Where the shipped data lies: `data/` in the checkout, or the folder that COURSE_DATA names."""
+    return Path(os.environ.get("COURSE_DATA") or root() / "data")
+
+
+def in_colab() -> bool:
+    """True inside Google Colab, which loads `google.colab` before the first cell runs."""
+    return "google.colab" in sys.modules
+
+
+def hub_allowed() -> bool:
+    """May weights be fetched from the Hugging Face hub? Not when one of its own offline switches is set."""
+    offline = (os.environ.get(name, "") for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+    return not any(value.upper() in ("1", "ON", "YES", "TRUE") for value in offline)
+
+
+def device():
+    """The fastest torch device here: "cuda", "mps" or "cpu"."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def generator(seed: int, device="cpu"):
+    """A `torch.Generator` of its own, so that equal seeds give equal draws whatever ran before."""
+    import torch
+
+    return torch.Generator(device).manual_seed(seed)
+
+
+def ready() -> None:
+    """Say that everything the notebooks import is installed; ImportError with a sentence if it is not."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise ImportError(
+            f"The course needs {', '.join(missing)}, which this Python ({sys.executable}) does not have. "
+            "Choose the kernel of the course's .venv, or run `make lab` in the course folder."
+        )
+    print("Ready.")
