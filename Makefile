@@ -1,0 +1,73 @@
+# Every target may be called again at any time; what is done already is not done twice.
+# Windows has no make: README.md has the same commands written out.
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+TORCH := $(shell grep '^torch==' requirements.lock)
+# A new lock has a new name here, and the file is only made when all is installed:
+# a second call starts at once, an interrupted one is done again
+READY := $(VENV)/.ready-$(shell cksum < requirements.lock | tr ' ' '-')
+BROWSER := $(VENV)/.browser-$(shell cksum < pyproject.toml | tr ' ' '-')
+COLAB := .venv-colab/.ready-$(shell cat requirements.lock tests/colab/requirements.txt | cksum | tr ' ' '-')
+FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+.PHONY: help lab test test-browser test-colab notebook stamp data lock
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+lab: say-lab $(READY)  ## install into .venv if need be, open JupyterLab (LAB_ARGS=... is passed on)
+	@$(PYTHON) -m jupyter lab notebooks $(LAB_ARGS)
+
+test: say-test $(READY)  ## install into .venv if need be, run ruff, all tests, all notebooks (ARGS=... for pytest)
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m pytest $(ARGS)
+
+test-browser: say-test-browser $(BROWSER)  ## the notebooks and widgets in a real Chromium
+	@$(PYTHON) -m pytest tests/browser $(ARGS)
+
+test-colab: say-test-colab $(READY) $(COLAB)  ## the notebooks with the packages of Google Colab
+	@$(PYTHON) -m pytest tests/colab $(ARGS)
+
+notebook: say-notebook $(READY)  ## run notebook NB=01 from top to bottom and store clean outputs
+	@$(if $(NB),,echo "Say which notebook: make notebook NB=01" >&2; exit 1)
+	@$(PYTHON) -m course_utils notebook notebooks/$(NB)*.ipynb
+
+stamp: say-stamp $(READY)  ## write the address of the repository, REPO=owner/name, into badges and set-up cells
+	@$(PYTHON) -m course_utils stamp $(REPO)
+
+data: say-data $(READY)  ## build data/ anew; needs npm, apt-get and the network
+	@for builder in garments photographs emoji; do $(PYTHON) data/build/$$builder.py || exit 1; done
+
+lock: say-lock $(READY)  ## write requirements.lock and environment.yml from pyproject.toml
+	@$(PYTHON) -m pip install --quiet uv
+	@$(PYTHON) -m course_utils lock
+
+# The first line of each target says what it will do
+say-%:
+	@awk -F ':.*## ' '/^$*:.*## / { print "make $*: " $$2 }' $(MAKEFILE_LIST)
+
+$(READY):
+	@if ! $(PYTHON) -c '$(FITS)' 2>/dev/null || ! $(PYTHON) -m pip --version >/dev/null 2>&1; then \
+		for python in python3 python3.13 python3.12 python3.11; do \
+			if $$python -c '$(FITS)' 2>/dev/null; then exec $$python -m venv --clear $(VENV); fi; \
+		done; \
+		echo "No Python 3.11, 3.12 or 3.13 with venv was found. Install one (python.org; on Debian and Ubuntu" \
+		     "also: apt install python3-venv) and run make again." >&2; exit 1; \
+	fi
+	@rm -f $(VENV)/.ready-*
+	@$(PYTHON) -m pip install --disable-pip-version-check $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+	@$(PYTHON) -m pip install --disable-pip-version-check -r requirements.lock
+	@touch $@
+
+$(BROWSER): | $(READY)
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check $$(sed -n 's/^browser = \["\(.*\)"\]/\1/p' pyproject.toml)
+	@touch $@
+
+# torch is the locked one here: Colab's own is a CUDA build of several gigabytes
+$(COLAB): | $(READY)
+	@$(PYTHON) -m venv --clear .venv-colab
+	@.venv-colab/bin/python -m pip install --disable-pip-version-check $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+	@.venv-colab/bin/python -m pip install --disable-pip-version-check -r tests/colab/requirements.txt
+	@touch $@

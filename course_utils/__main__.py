@@ -1,0 +1,74 @@
+"""Command line of the course: `python -m course_utils doctor | stamp | notebook | lock`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import course_utils
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return the exit code: 0 done, 1 something failed, 2 unknown arguments."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options) or 0
+    except (ValueError, RuntimeError, OSError) as error:
+        print(f"{error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m course_utils", description=course_utils.__doc__)
+    version = f"hands-on-diffusion {course_utils.__version__}"
+    parser.add_argument("--version", action="version", version=version)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    doctor = commands.add_parser("doctor", help="look at this computer and say what the course lacks")
+    doctor.add_argument("--version", action="store_true", help="print the versions only")
+    doctor.set_defaults(run=_doctor)
+
+    stamp = commands.add_parser("stamp", help="write the repository's address into badges and set-up cells")
+    stamp.add_argument("repo", nargs="?", metavar="OWNER/NAME", help="the new address on GitHub")
+    stamp.set_defaults(run=_stamp)
+
+    notebook = commands.add_parser("notebook", help="run notebooks and store clean outputs")
+    notebook.add_argument("paths", nargs="+", type=Path, metavar="NOTEBOOK")
+    notebook.set_defaults(run=_notebook)
+
+    lock = commands.add_parser("lock", help="write requirements.lock and environment.yml from pyproject.toml")
+    lock.set_defaults(run=_lock)
+    return parser
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from course_utils import doctor
+
+    return doctor.versions() if options.version else doctor.examine()
+
+
+def _stamp(options: argparse.Namespace) -> None:
+    from course_utils.authoring.stamp import stamp
+
+    changed = stamp(options.repo)
+    print(f"{len(changed)} files changed" + "".join(f"\n  {path}" for path in changed))
+
+
+def _notebook(options: argparse.Namespace) -> None:
+    from course_utils.authoring.execute import execute
+
+    missing = [str(path) for path in options.paths if not path.is_file()]
+    if missing:
+        raise ValueError(f"There is no notebook {', '.join(missing)}.")
+    for path in options.paths:
+        print(execute(path), flush=True)
+
+
+def _lock(options: argparse.Namespace) -> None:
+    from course_utils.authoring.lock import write_environment, write_lock
+
+    for path in (write_lock(), write_environment()):
+        print(f"{path} written")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

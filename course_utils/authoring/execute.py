@@ -1,0 +1,117 @@
+"""Run a notebook from top to bottom and store clean outputs: `make notebook NB=01`."""
+
+import base64
+import hashlib
+import io
+import re
+import time
+from pathlib import Path
+
+from course_utils.authoring import notebook_file
+
+MAX_BYTES = 1_000_000
+CELL_SECONDS = 600
+_KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+_KEPT_CELL_METADATA = {"tags", "jupyter", "slideshow"}
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+_PROGRESS_BAR = re.compile(r"\s*\d+%\|")
+
+
+def execute(path: Path) -> str:
+    """Run the notebook in a fresh kernel inside its folder, store it, return a line that sums up.
+
+    Raises RuntimeError, and leaves the file as it was, if a cell fails, if one writes to stderr
+    (a warning or a progress bar would be stored for ever) or if the result is larger than 1 MB."""
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    notebook_file.read(path)
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", record_timing=False,
+                            store_widget_state=False, coalesce_streams=True,
+                            extra_arguments=["--log-level=ERROR"],
+                            resources={"metadata": {"path": str(path.resolve().parent)}})
+    started = time.perf_counter()
+    try:
+        client.execute()
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        raise RuntimeError(f"{path.name} was not stored: {error}") from error
+    seconds = time.perf_counter() - started
+    cleaned = clean(notebook)
+    text = nbformat.writes(nbformat.from_dict(cleaned)) + "\n"
+    for problem in problems(cleaned, text):
+        raise RuntimeError(f"{path.name} was not stored: {problem}")
+    notebook_file.replace(path, text)
+    thumbnail(cleaned, path.resolve().parents[1] / "data" / "thumbnails" / f"{path.name[:2]}.jpg")
+    return f"{path.name}: {seconds:.0f} s, {len(text.encode()) / 1000:.0f} kB{_peak_memory()}"
+
+
+def clean(notebook: dict) -> dict:
+    """The notebook without what differs between two runs: timings, live widgets, versions, editor's marks."""
+    kept = {key: notebook["metadata"][key] for key in ("accelerator", "colab") if key in notebook["metadata"]}
+    cells, seen = [], set()
+    for cell in notebook["cells"]:
+        metadata = {key: value for key, value in cell["metadata"].items() if key in _KEPT_CELL_METADATA}
+        cleaned = cell | {"metadata": metadata, "id": _identifier(cell["source"], seen)}
+        if cell["cell_type"] == "code":
+            cleaned["outputs"] = [output for output in map(_without_widget, cell["outputs"]) if output]
+        cells.append(cleaned)
+    metadata = {"kernelspec": _KERNELSPEC, "language_info": {"name": "python"}} | kept
+    return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+
+
+def thumbnail(notebook: dict, path: Path) -> None:
+    """Store the first picture of the cell with the tag "thumbnail", 240 pixels high, for the README's table."""
+    from PIL import Image
+
+    tagged = [cell for cell in notebook["cells"] if "thumbnail" in cell["metadata"].get("tags", ())]
+    shown = [output.get("data", {}) for cell in tagged for output in cell["outputs"]]
+    pictures = [data[kind] for data in shown for kind in data if kind.startswith("image/")]
+    if pictures:
+        picture = Image.open(io.BytesIO(base64.b64decode(pictures[0]))).convert("RGB")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.thumbnail((480, 240))
+        picture.save(path.with_suffix(".part"), "jpeg", quality=85)
+        path.with_suffix(".part").replace(path)
+
+
+def _identifier(source: str, seen: set[str]) -> str:
+    # From the cell's text, so that it changes only when the cell does; equal cells are told apart
+    identifier = hashlib.sha256(source.encode()).hexdigest()[:8]
+    while identifier in seen:
+        identifier = hashlib.sha256(identifier.encode()).hexdigest()[:8]
+    seen.add(identifier)
+    return identifier
+
+
+def _without_widget(output: dict) -> dict | None:
+    # A stored widget points to a model that died with its kernel; its picture or its text stays
+    if _WIDGET not in output.get("data", {}):
+        return output
+    data = {kind: content for kind, content in output["data"].items() if kind != _WIDGET}
+    return None if _PROGRESS_BAR.match(data.get("text/plain", "")) else output | {"data": data}
+
+
+def problems(notebook: dict, text: str) -> list[str]:
+    """What forbids to store an executed notebook, as sentences; empty if nothing does."""
+    found = []
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                found.append(f"cell [{cell['execution_count']}] wrote {output['text'][:300]!r} to stderr. "
+                             "Mend the cause of the warning, or draw progress with tqdm.auto.")
+    if len(text.encode()) > MAX_BYTES:
+        largest = max(notebook["cells"], key=lambda cell: len(str(cell.get("outputs"))))
+        found.append(f"it has {len(text.encode()):,} bytes, more than {MAX_BYTES:,}; cell "
+                     f"[{largest['execution_count']}] stores most. Draw smaller, or photographs as JPEG.")
+    return found
+
+
+def _peak_memory() -> str:
+    try:
+        import resource
+    except ImportError:
+        return ""
+    kilobytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return f", peak memory {kilobytes / 1e6:.1f} GB"

@@ -1,0 +1,20 @@
+"""For all tests: no network, neither here nor in kernels and other child processes."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+OFFLINE = ROOT / "tests" / "offline"
+
+_guard = importlib.util.spec_from_file_location("offline_guard", OFFLINE / "sitecustomize.py")
+_guard.loader.exec_module(importlib.util.module_from_spec(_guard))
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(OFFLINE), os.environ.get("PYTHONPATH")]))
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
