@@ -1,0 +1,150 @@
+"""What an exercise is, and the `check` that notebooks call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise: the learner defines `name` (a function or a value) and calls `check`.
+
+    `judge(answer)` returns None when the answer is right, otherwise the reason as a sentence. `solution` is Python
+    source that defines `name`; `means` is the consequence, said when the answer is right.
+    """
+
+    name: str
+    judge: Callable[[object], str | None]
+    hints: tuple[str, ...]
+    solution: str
+    means: str
+
+
+class NotDone(Exception):
+    """The stub still returns nothing."""
+
+
+class Checker:
+    """`check(function)` or `check(name=value)`; then `check.hint()` and `check.solution()` for the same exercise.
+
+    It prints and never raises for a wrong or missing answer, so that Run All goes on.
+    """
+
+    def __init__(self, exercises: list[Exercise]):
+        self.exercises = {exercise.name: exercise for exercise in exercises}
+        self.numbers = {name: i for i, name in enumerate(self.exercises, 1)}
+        self._last, self._hints_given = next(iter(self.exercises)), {}
+
+    def names(self) -> list[str]:
+        """The exercises' names in order."""
+        return list(self.exercises)
+
+    def __call__(self, function: Callable | None = None, **answers) -> None:
+        if (function is not None) + len(answers) != 1:
+            raise ValueError("check one thing at a time: check(my_function) or check(my_answer=...).")
+        name, answer = next(iter(answers.items())) if answers else (getattr(function, "__name__", "?"), function)
+        self._last = self._find(name).name
+        print(f"Exercise {self.numbers[name]}: {self._verdict(self.exercises[name], answer)}")
+
+    def hint(self, name: str | None = None) -> None:
+        """Print the next hint of the exercise checked last (or of `name`); after the last one, the first again."""
+        exercise = self._find(name or self._last)
+        given = self._hints_given.get(exercise.name, 0)
+        self._hints_given[exercise.name] = given + 1
+        place = given % len(exercise.hints)
+        print(f"Hint {place + 1} of {len(exercise.hints)}: {exercise.hints[place]}")
+
+    def solution(self, name: str | None = None) -> None:
+        """Print a solution of the exercise checked last (or of `name`)."""
+        print(self._find(name or self._last).solution)
+
+    def _find(self, name: str) -> Exercise:
+        if name not in self.exercises:
+            raise ValueError(f"this notebook has no exercise {name!r}; it has {', '.join(self.exercises)}.")
+        return self.exercises[name]
+
+    @staticmethod
+    def _verdict(exercise: Exercise, answer) -> str:
+        undone = "not done yet. Replace the ... and run this cell again. (check.hint(), check.solution())"
+        if answer is None or answer is Ellipsis:
+            return undone
+        # A learner's code may fail in any way, and the sentence about it is the whole point
+        try:
+            reason = exercise.judge(_watched(answer) if callable(answer) else answer)
+        except NotDone:
+            return undone
+        except Exception as error:
+            return f"not yet. Your code stopped with {type(error).__name__}: {error}"
+        return f"not yet. {reason}" if reason else f"right. {exercise.means}"
+
+
+def _watched(function: Callable) -> Callable:
+    def call(*arguments):
+        result = function(*arguments)
+        if result is None or result is Ellipsis:
+            raise NotDone
+        return result
+
+    return call
+
+
+def load(notebook: str) -> Checker:
+    """The checker of a notebook, by its two digits: `load("02")`. ValueError if it has no exercises."""
+    module = f"{__package__}.nb{notebook}"
+    if not str(notebook).isdigit() or find_spec(module) is None:
+        raise ValueError(f"there are no exercises for notebook {notebook!r}; give its two digits, for example '02'.")
+    return Checker(import_module(module).EXERCISES)
+
+
+def number(answers: dict[float, str], right: float, otherwise: str, tolerance: float = 0.02) -> Callable:
+    """A judge for a predicted number: right within `tolerance` (relative), named mistakes, a sentence for the rest."""
+
+    def judge(answer) -> str | None:
+        answer = answer.item() if hasattr(answer, "item") else answer
+        if not isinstance(answer, (int, float)) or isinstance(answer, bool):
+            return f"A number is wanted here; this is a {type(answer).__name__}."
+        if abs(answer - right) <= tolerance * abs(right):
+            return None
+        near = [reason for wrong, reason in answers.items() if abs(answer - wrong) <= tolerance * max(abs(wrong), 1e-9)]
+        return near[0] if near else otherwise
+
+    return judge
+
+
+def tensors(cases: Callable, right: Callable, mistakes: dict, otherwise: str, tolerance: float = 1e-3) -> Callable:
+    """A judge for a function of tensors.
+
+    `cases()` gives lists of arguments; `right(*arguments)` is the reference; `mistakes` {sentence: wrong function}
+    names what the learner's answers equal, in all cases, when they are not right; `otherwise` is said when they equal
+    none of them.
+    """
+
+    def judge(function) -> str | None:
+        given = [list(arguments) for arguments in cases()]
+        # Copies, so that a learner's `x += ...` changes nothing here
+        got = [function(*(a.clone() if hasattr(a, "clone") else a for a in arguments)) for arguments in given]
+        wanted = [right(*arguments) for arguments in given]
+        for answer, reference in zip(got, wanted):
+            if getattr(answer, "shape", None) != reference.shape:
+                return f"The shape is {_shape(answer)}, and should be {tuple(reference.shape)}."
+        if all(_close(answer, reference, tolerance) for answer, reference in zip(got, wanted)):
+            return None
+        for sentence, wrong in mistakes.items():
+            if all(_close(answer, wrong(*arguments), tolerance) for answer, arguments in zip(got, given)):
+                return sentence
+        return otherwise
+
+    return judge
+
+
+def _close(a, b, tolerance: float) -> bool:
+    if a.shape != b.shape or bool((a.isnan() != b.isnan()).any()):
+        return False
+    return bool((a - b).nan_to_num().abs().max() <= tolerance * b.nan_to_num().abs().max())
+
+
+def _shape(value) -> str:
+    return str(tuple(value.shape)) if hasattr(value, "shape") else f"that of a plain {type(value).__name__}"

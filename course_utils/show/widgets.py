@@ -1,0 +1,54 @@
+"""Widgets: things to play with, each with a static twin for paper, GitHub and screen readers."""
+
+from __future__ import annotations
+
+import base64
+import html
+
+import ipywidgets
+from IPython.display import display
+
+from course_utils.show.figures import figure, png
+
+
+class Explorer:
+    """Controls above one picture that follows them.
+
+    `draw(**values) -> matplotlib figure` is called with the controls' values by name; `controls` {name: ipywidget};
+    `describe(**values) -> str` says in words what the picture shows and becomes its alt text. The twin is `draw` at
+    the values the controls start with.
+    """
+
+    def __init__(self, draw, controls: dict, describe, caption: str, photo: bool = False):
+        self.draw, self.controls, self.describe = draw, controls, describe
+        self.caption, self.photo = caption, photo
+        self.picture = ipywidgets.HTML()
+        for control in controls.values():
+            control.observe(self._update, "value")
+        self._update()
+        self.widget = ipywidgets.VBox([ipywidgets.VBox(list(controls.values())), self.picture])
+
+    @property
+    def values(self) -> dict:
+        """The controls' present values by name."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    def _update(self, _change=None) -> None:
+        values = self.values
+        # A sentence in place of the picture: errors inside a widget's callback are otherwise lost
+        try:
+            data = base64.b64encode(png(self.draw(**values))).decode()
+            alt = html.escape(self.describe(**values), quote=True)
+            self.picture.value = f'<img style="max-width:100%" alt="{alt}" src="data:image/png;base64,{data}">'
+        except ValueError as error:
+            self.picture.value = f"<p role='alert'>{html.escape(str(error))}</p>"
+
+    def twin(self) -> None:
+        """Show the static picture."""
+        figure(self.draw(**self.values), self.caption, self.describe(**self.values), self.photo)
+
+
+def play(thing) -> None:
+    """Show a widget and, under it, its static twin. `thing` is an Explorer or a widget with a method `twin`."""
+    display(getattr(thing, "widget", thing))
+    thing.twin()

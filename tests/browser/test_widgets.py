@@ -1,0 +1,105 @@
+"""Each widget as a learner meets it: seen, moved by keyboard, answered by the kernel."""
+
+import time
+
+import nbformat
+import pytest
+from nbformat import v4
+
+from course_utils.authoring import project
+from course_utils.authoring.setup_cell import setup_cell
+from tests.browser.lab import errors
+
+BOX = """import torch
+from pathlib import Path
+from course_utils import show
+from course_utils.diffusion import GaussianMixture
+from course_utils.show.molecule_box import MoleculeBox
+
+box = MoleculeBox(GaussianMixture(torch.tensor([[0.3, 0.3], [0.7, 0.6]]), torch.tensor([0.05, 0.05])), 200, 20)
+box.observe(lambda change: Path("frame.txt").write_text(str(box.frame)), "frame")
+box.observe(lambda change: Path("strength.txt").write_text(str(box.strength)), "strength")
+show.play(box)"""
+
+EXPLORER = """import torch
+from course_utils import show
+from course_utils.show.schedule_explorer import schedule_explorer
+
+show.play(schedule_explorer(torch.zeros(3, 16, 16)))"""
+
+
+@pytest.fixture
+def run(lab):
+    """Write a notebook with the set-up cell and this source beside the course's own, and run all of it."""
+
+    def write_and_run(name: str, source: str):
+        cells = [v4.new_code_cell(setup_cell(project.repository())), v4.new_code_cell(source)]
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook = v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+        nbformat.write(notebook, lab.folder / name)
+        lab.open(name)
+        assert errors(lab.run_all()) == []
+        return lab.page
+
+    return write_and_run
+
+
+def eventually(condition, seconds: float = 20) -> bool:
+    """Whether the condition becomes true in time."""
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.2)
+    return condition()
+
+
+def stored(path) -> str:
+    """What the kernel wrote, empty before it wrote anything."""
+    return path.read_text() if path.exists() else ""
+
+
+def test_molecule_box_by_keyboard(run, lab):
+    page = run("box.ipynb", BOX)
+    canvas = page.locator("canvas[role=img]")
+    canvas.wait_for()
+    assert "forwards, time 0.000" in canvas.get_attribute("aria-label")
+    drawn = canvas.evaluate("c => c.toDataURL()")
+
+    time_slider, strength_slider = page.get_by_role("slider", name="Time"), page.get_by_role("slider", name="Score")
+    time_slider.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    assert eventually(lambda: stored(lab.folder / "frame.txt") == "5")
+    assert "forwards, time 0.0" in canvas.get_attribute("aria-label")
+    assert canvas.evaluate("c => c.toDataURL()") != drawn
+
+    page.keyboard.press("End")
+    full = page.locator("p[aria-live]").inner_text()
+    assert full.startswith("backwards, new molecules, time 0.000")
+    strength_slider.focus()
+    page.keyboard.press("Home")
+    assert eventually(lambda: stored(lab.folder / "strength.txt") == "0")
+    none = page.locator("p[aria-live]").inner_text()
+    share = [int(text.split(": ")[1].split("%")[0]) for text in (full, none)]
+    assert share[0] > 90 and share[1] < 40
+
+    time_slider.focus()
+    page.keyboard.press("Home")
+    page.get_by_role("button", name="Play").click()
+    assert eventually(lambda: int(stored(lab.folder / "frame.txt") or 0) > 5)
+    page.get_by_role("button", name="Pause").click()
+    assert lab.page_errors == []
+
+
+def test_schedule_explorer_by_keyboard(run, lab):
+    page = run("explorer.ipynb", EXPLORER)
+    picture = page.locator(".widget-html-content img")
+    picture.wait_for()
+    before = picture.get_attribute("alt")
+    assert "linear schedule at t = 300" in before
+    page.locator(".noUi-handle").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    assert eventually(lambda: "t = 330" in picture.get_attribute("alt"))
+    page.get_by_role("button", name="cosine").click()
+    assert eventually(lambda: "The cosine schedule at t = 330" in picture.get_attribute("alt"))
+    assert lab.page_errors == []

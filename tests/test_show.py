@@ -1,0 +1,105 @@
+"""Figures and widgets: alt text, captions, sizes, callbacks and static twins."""
+
+import base64
+import io
+
+import pytest
+import torch
+from PIL import Image
+
+from course_utils import show
+from course_utils.diffusion import GaussianMixture
+from course_utils.runtime import generator
+from course_utils.show import figures
+from course_utils.show.molecule_box import STRENGTHS, MoleculeBox
+from course_utils.show.schedule_explorer import schedule_explorer
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What was displayed: a list of (data or object, metadata)."""
+    seen = []
+    monkeypatch.setattr(figures, "display", lambda what, metadata=None, raw=False: seen.append((what, metadata)))
+    return seen
+
+
+def picture_of(entry) -> Image.Image:
+    data, metadata = entry
+    (kind,) = [key for key in data if key.startswith("image/")]
+    assert metadata[kind]["alt"]
+    return Image.open(io.BytesIO(base64.b64decode(data[kind])))
+
+
+CALLS = {
+    "images": lambda: show.images(torch.zeros(6, 1, 8, 8), "caption", "alt", titles=["a"] * 6, columns=3),
+    "boxes": lambda: show.images(torch.zeros(1, 3, 8, 8), "caption", "alt", boxes=[[("cat", (0.1, 0.2, 0.5, 0.6))]]),
+    "labels": lambda: show.images(torch.zeros(4, 1, 8, 8), "caption", "alt", columns=2, labels=("one", "two")),
+    "compare": lambda: show.compare("caption", "alt", one=torch.zeros(3, 8, 8), two=torch.ones(3, 8, 8)),
+    "equation": lambda: show.equation([("a", torch.zeros(3, 8, 8)), "=", ("b", torch.zeros(1, 8, 8))], "caption",
+                                       "alt"),
+    "points": lambda: show.points({"a": torch.rand(9, 2), "b": torch.rand(4, 2)}, "caption", "alt"),
+    "arrows": lambda: show.arrows({"a": (torch.rand(9, 2), torch.rand(9, 2))}, torch.rand(9, 2), "caption", "alt"),
+    "curves": lambda: show.curves([1, 2], {"a": [1, 2]}, "caption", "alt", xlabel="x", ylabel="y", yscale="log"),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_figure_has_alt_text_and_a_caption_and_fits_the_page(name, shown):
+    CALLS[name]()
+    picture, (caption, _) = shown
+    assert picture_of(picture).width <= 901
+    assert caption.data == "*caption*"
+
+
+def test_a_figure_without_words_is_refused():
+    fig, _ = show.grid()
+    for caption, alt in (("", "alt"), ("caption", " ")):
+        with pytest.raises(ValueError, match="every figure needs a caption and an alt text"):
+            show.figure(fig, caption, alt)
+
+
+def test_a_picture_is_drawn_as_it_is(shown):
+    square = torch.full((1, 3, 4, 4), -1.0)
+    square[0, 0] = 1.0
+    show.images(square, "caption", "alt", photo=False)
+    red = picture_of(shown[0]).convert("RGB")
+    assert red.getpixel((red.width // 2, red.height // 2)) == (255, 0, 0)
+
+
+def test_schedule_explorer_follows_its_controls(shown):
+    explorer = schedule_explorer(torch.zeros(3, 8, 8))
+    before = explorer.picture.value
+    explorer.controls["t"].value = 900
+    after = explorer.picture.value
+    explorer.controls["schedule"].value = "cosine"
+    assert len({before, after, explorer.picture.value}) == 3
+    assert "The cosine schedule at t = 900 of 1000" in explorer.picture.value
+    explorer.twin()
+    assert "cosine" in shown[0][1]["image/jpeg"]["alt"]
+
+
+def test_an_explorer_says_what_went_wrong():
+    def draw(n):
+        raise ValueError("n is too large; choose fewer")
+
+    slider = __import__("ipywidgets").IntSlider()
+    explorer = show.Explorer(draw, {"n": slider}, lambda n: "", "caption")
+    assert "n is too large; choose fewer" in explorer.picture.value
+
+
+def test_molecule_box_holds_the_film_it_shows(shown):
+    drops = GaussianMixture(torch.tensor([[0.3, 0.3], [0.7, 0.6]]), torch.tensor([0.05, 0.05]))
+    box = MoleculeBox(drops, molecules=200, frames=20)
+    assert len(box.films) == len(STRENGTHS) * 2 * 20 * 200 * 2
+    full, none = box.inside[-1], box.inside[0]
+    assert full[0] == none[0] > 0.95                  # the drop at the start
+    assert full[19] == none[19] < 0.4                 # spread, the same for every strength
+    assert full[-1] > 0.9 and none[-1] < 0.4          # back with the score, and without
+    assert repr(box) == "MoleculeBox(200 molecules)"
+    box.twin()
+    assert "Six square boxes" in shown[0][1]["image/png"]["alt"]
+
+
+def test_molecule_box_script_is_shipped():
+    drops = GaussianMixture(torch.rand(1, 2, generator=generator(0)), torch.tensor([0.05]))
+    assert "export default { render }" in str(MoleculeBox(drops, molecules=10, frames=4)._esm)
