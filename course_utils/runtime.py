@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -26,6 +27,21 @@ def hub_allowed() -> bool:
     """May weights be fetched from the Hugging Face hub? Not when one of its own offline switches is set."""
     offline = (os.environ.get(name, "") for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
     return not any(value.upper() in ("1", "ON", "YES", "TRUE") for value in offline)
+
+
+def need_hub(what: str) -> None:
+    """Make sure that `what` can be fetched from the hub; the cells "At full scale" call this first.
+
+    Raises RuntimeError with a sentence when fetching is switched off or the hub does not answer.
+    """
+    if not hub_allowed():
+        raise RuntimeError(f"{what} must be fetched from huggingface.co, but HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is "
+                           "set. Unset it and restart the kernel, or skip this cell: nothing after it needs it.")
+    try:
+        socket.create_connection(("huggingface.co", 443), timeout=5).close()
+    except OSError as error:
+        raise RuntimeError(f"{what} must be fetched from huggingface.co, which does not answer ({error}). "
+                           "Check the network, or skip this cell: nothing after it needs it.") from error
 
 
 def device():

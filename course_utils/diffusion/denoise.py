@@ -12,7 +12,7 @@ from course_utils.diffusion.mixture import GaussianMixture
 from course_utils.diffusion.schedule import NoiseSchedule
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prediction:
     """One guess about a noisy picture, under its three names eps, x0 and v (all (B, ...) like xt).
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GaussianMixture:
     """K round bumps in D dimensions: means (K, D), stds (K,) at least 0, weights (K,) (equal if left out).
 

@@ -16,7 +16,7 @@ from course_utils.diffusion.denoise import Denoiser, Prediction
 from course_utils.diffusion.schedule import NoiseSchedule
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
     """What a sampler tells its callback: step `i` of `steps`, at time `t`, with what was guessed and where it went."""
 

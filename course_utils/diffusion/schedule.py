@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NoiseSchedule:
     """T small steps, each of which shrinks by sqrt(1 - beta_t) and adds noise of variance beta_t.
 

@@ -7,26 +7,31 @@ function element(tag, attributes, parent) {
   return made;
 }
 
+// JupyterLab's own shortcuts would swallow arrow keys and Enter
+function keepKeys(control) {
+  control.setAttribute("data-lm-suppress-shortcuts", "true");
+}
+
 function slider(text, max, parent) {
   const label = element("label", { textContent: text + " " }, parent);
   const range = element("input", { type: "range", min: 0, max, step: 1 }, label);
   const value = element("output", {}, label);
   label.style.cssText = "display:flex;gap:.6em;align-items:center;margin:.2em 0";
   range.style.flex = "1";
+  keepKeys(range);
   return { range, value };
 }
 
 function render({ model, el }) {
   const root = element("div", {}, el);
   root.style.cssText = "max-width:420px;font-family:sans-serif;font-size:14px";
-  // JupyterLab's own shortcuts would swallow the arrow keys
-  root.setAttribute("data-lm-suppress-shortcuts", "true");
   const canvas = element("canvas", { width: 400, height: 400 }, root);
   canvas.setAttribute("role", "img");
   canvas.style.cssText = "width:100%;border:1px solid #777;background:#fff";
   const time = slider("Time", 2 * model.get("frames") - 1, root);
   const strength = slider("Score strength", model.get("strengths").length - 1, root);
   const button = element("button", { type: "button" }, root);
+  keepKeys(button);
   const status = element("p", {}, root);
   status.setAttribute("aria-live", "polite");
   status.style.margin = ".4em 0";

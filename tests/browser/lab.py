@@ -41,8 +41,8 @@ class Lab:
         self.menu("Run", "Run All Cells")
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            time.sleep(1)
-            self.page.wait_for_selector(IDLE, timeout=seconds * 1000)
+            # A save while cells run makes JupyterLab ask which version to keep
+            self._rest(until)
             self._save()
             cells = [cell for cell in self.stored_cells() if cell["cell_type"] == "code"]
             if all(cell["execution_count"] for cell in cells) or errors(cells):
@@ -50,14 +50,20 @@ class Lab:
         raise TimeoutError(f"{self.notebook} was not done after {seconds} s")
 
     def _save(self) -> None:
-        # A second save before the first has ended makes JupyterLab ask which one to keep
+        """Save, and wait until the file is new."""
         file = self.folder / self.notebook
         before = file.stat().st_mtime_ns
         self.menu("File", "Save Notebook")
         until = time.monotonic() + 10
         while file.stat().st_mtime_ns == before and time.monotonic() < until:
             time.sleep(0.1)
-        self.page.wait_for_timeout(500)
+
+    def _rest(self, until: float) -> None:
+        """Wait until the kernel has rested for three seconds: between two cells it rests for a moment too."""
+        rested = 0
+        while rested < 6 and time.monotonic() < until:
+            time.sleep(0.5)
+            rested = rested + 1 if self.page.locator(IDLE).count() else 0
 
     def stored_cells(self) -> list[dict]:
         """The cells of the notebook as it is stored.

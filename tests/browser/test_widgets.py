@@ -84,9 +84,11 @@ def test_molecule_box_by_keyboard(run, lab):
 
     time_slider.focus()
     page.keyboard.press("Home")
-    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Play").focus()
+    page.keyboard.press("Enter")
     assert eventually(lambda: int(stored(lab.folder / "frame.txt") or 0) > 5)
-    page.get_by_role("button", name="Pause").click()
+    page.keyboard.press("Enter")
+    assert eventually(lambda: page.get_by_role("button", name="Play").count() == 1)
     assert lab.page_errors == []
 
 
