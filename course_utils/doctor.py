@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import course_utils
+from course_utils import runtime
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = runtime.root()
 # Only `make lab` needs it; Colab and editors bring a notebook program of their own
 _FRONT_END = {"jupyterlab"}
 # Another version of these breaks a running Colab session
@@ -29,8 +30,6 @@ def need_packages() -> None:
 
     On Colab what is missing or too old is installed, except what Colab cannot change while it runs.
     Raises RuntimeError with a sentence if a package is missing or too old otherwise."""
-    from course_utils import runtime
-
     wanted = [requirement for requirement in requirements() if _name(requirement) not in _FRONT_END]
     unmet = [requirement for requirement in wanted if not _met(requirement)]
     if not unmet:
@@ -94,8 +93,6 @@ def _python() -> Iterator[str]:
 
 
 def _packages() -> Iterator[str]:
-    from course_utils import runtime
-
     unneeded = _FRONT_END if runtime.in_colab() else set()
     unmet = [requirement for requirement in requirements()
              if not _met(requirement) and _name(requirement) not in unneeded]
@@ -109,8 +106,6 @@ def _packages() -> Iterator[str]:
 
 def _device() -> Iterator[str]:
     import torch
-
-    from course_utils import runtime
 
     device = runtime.device()
     name = torch.cuda.get_device_name() if device.type == "cuda" else platform.machine()
@@ -166,8 +161,6 @@ def _widgets() -> Iterator[str]:
 
 def _cache() -> Iterator[str]:
     from huggingface_hub import constants
-
-    from course_utils import runtime
 
     cache = Path(constants.HF_HUB_CACHE)
     try:

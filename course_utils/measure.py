@@ -38,9 +38,7 @@ def energy_distance(a: Tensor, b: Tensor) -> float:
 
     2 E|a - b| - E|a - a'| - E|b - b'|, each pair of different points once. Source: Szekely and Rizzo 2013.
     """
-    n = len(a)
-    distance = torch.cdist(torch.cat([a, b]).double(), torch.cat([a, b]).double())
-    return _energy(distance, torch.arange(len(distance)) < n)
+    return _energy(*_table(a, b))
 
 
 def two_sample_p(a: Tensor, b: Tensor, rounds: int = 200, seed: int = 0) -> float:
@@ -49,12 +47,16 @@ def two_sample_p(a: Tensor, b: Tensor, rounds: int = 200, seed: int = 0) -> floa
     Small (below 0.01, say): the samples come from different distributions. If they come from the same one, every
     value is equally likely. Energy distance; a (N, D), b (M, D).
     """
-    both = torch.cat([a, b]).double()
-    distance = torch.cdist(both, both)
-    labels = torch.arange(len(both)) < len(a)
+    distance, labels = _table(a, b)
     seen, draws = _energy(distance, labels), torch.Generator().manual_seed(seed)
-    shuffled = [_energy(distance, labels[torch.randperm(len(both), generator=draws)]) for _ in range(rounds)]
+    shuffled = [_energy(distance, labels[torch.randperm(len(labels), generator=draws)]) for _ in range(rounds)]
     return (1 + sum(value >= seen for value in shuffled)) / (1 + rounds)
+
+
+def _table(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """All distances between the points of both samples, and the mask of the first sample."""
+    both = torch.cat([a, b]).double()
+    return torch.cdist(both, both), torch.arange(len(both)) < len(a)
 
 
 def _energy(distance: Tensor, first: Tensor) -> float:

@@ -24,7 +24,9 @@ class NoiseSchedule:
         if beta.ndim != 1 or len(beta) == 0 or not bool(((beta > 0) & (beta < 1)).all()):
             raise ValueError("beta must be a list of numbers, each above 0 and below 1, one a step.")
         object.__setattr__(self, "beta", beta)
-        object.__setattr__(self, "abar", torch.cumprod(1 - beta, 0))
+        from_start = torch.cat([torch.ones(1, dtype=torch.float64), torch.cumprod(1 - beta, 0)])
+        object.__setattr__(self, "_abar_from_start", from_start)
+        object.__setattr__(self, "abar", from_start[1:])
 
     @classmethod
     def linear(cls, T: int = 1000, start: float = 1e-4, end: float = 0.02) -> NoiseSchedule:
@@ -69,7 +71,7 @@ class NoiseSchedule:
                 f"t must be whole numbers in 0..{self.T - 1}; got {t.min().item()}..{t.max().item()}. "
                 f"This schedule has {self.T} steps, counted from 0."
             )
-        return torch.cat([torch.ones(1, dtype=torch.float64), self.abar])[t + 1]
+        return self._abar_from_start[t + 1]
 
     def jump(self, x0: Tensor, t, eps: Tensor) -> Tensor:
         """Go from the picture to time t in one step: sqrt(abar_t) x0 + sqrt(1 - abar_t) eps (DDPM, equation 4).

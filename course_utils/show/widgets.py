@@ -16,7 +16,7 @@ class Explorer:
 
     `draw(**values) -> matplotlib figure` is called with the controls' values by name; `controls` {name: ipywidget};
     `describe(**values) -> str` says in words what the picture shows and becomes its alt text. The twin is `draw` at
-    the values the controls start with.
+    the controls' present values.
     """
 
     def __init__(self, draw, controls: dict, describe, caption: str, photo: bool = False):
