@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from functools import cache
 from pathlib import Path
 
 
@@ -58,6 +59,40 @@ def generator(seed: int, device="cpu"):
     import torch
 
     return torch.Generator(device).manual_seed(seed)
+
+
+def precision(where) -> str:
+    """The number format that networks run fastest in on the device `where`: "bf16", "fp16" or "no" (plain float32).
+
+    bf16 where the hardware computes in it (NVIDIA from Ampere on; processors with AVX512_BF16 or AMX), fp16 on older
+    NVIDIA cards such as Colab's T4. COURSE_PRECISION overrides it. Raises ValueError for an unknown override.
+    """
+    chosen = os.environ.get("COURSE_PRECISION")
+    if chosen is None:
+        return _probe(where.type)
+    if chosen not in ("bf16", "fp16", "no"):
+        raise ValueError(f"COURSE_PRECISION must be bf16, fp16 or no; it is {chosen!r}.")
+    return chosen
+
+
+@cache
+def _probe(kind: str) -> str:
+    import torch
+
+    if kind == "cuda":
+        # is_bf16_supported() says yes on a T4 too, where bf16 is emulated and slow
+        return "bf16" if torch.cuda.get_device_capability() >= (8, 0) else "fp16"
+    able = torch.cpu.get_capabilities()
+    return "bf16" if kind == "cpu" and (able.get("avx512_bf16") or able.get("amx_bf16")) else "no"
+
+
+def autocast(where):
+    """Run networks in the fast precision of the device `where` within a `with` block."""
+    import torch
+
+    formats = {"bf16": torch.bfloat16, "fp16": torch.float16}
+    name = precision(where)
+    return torch.autocast(where.type, formats.get(name), enabled=name in formats)
 
 
 def ready() -> None:

@@ -46,3 +46,48 @@ def test_colab_is_known_by_its_module(monkeypatch):
     assert not runtime.in_colab()
     monkeypatch.setitem(__import__("sys").modules, "google.colab", object())
     assert runtime.in_colab()
+
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("name,dtype", [("bf16", torch.bfloat16), ("fp16", torch.float16), ("no", torch.float32)])
+def test_a_precision_can_be_chosen_and_networks_run_in_it(monkeypatch, name, dtype):
+    monkeypatch.setenv("COURSE_PRECISION", name)
+    layer = torch.nn.Linear(4, 4)
+    with runtime.autocast(CPU):
+        assert runtime.precision(CPU) == name and layer(torch.ones(2, 4)).dtype == dtype
+    assert layer(torch.ones(2, 4)).dtype == layer.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", ["fp32", "BF16", ""])
+def test_an_unknown_precision_is_a_sentence(monkeypatch, name):
+    monkeypatch.setenv("COURSE_PRECISION", name)
+    with pytest.raises(ValueError, match=f"COURSE_PRECISION must be bf16, fp16 or no; it is '{name}'"):
+        runtime.precision(CPU)
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """The question which precision is fast, asked anew on a machine that is made up."""
+    monkeypatch.delenv("COURSE_PRECISION", raising=False)
+    runtime._probe.cache_clear()
+    yield monkeypatch
+    runtime._probe.cache_clear()
+
+
+@pytest.mark.parametrize("able,expected", [({"avx512_bf16": True}, "bf16"), ({"amx_bf16": True}, "bf16"),
+                                           ({"avx512_bf16": False, "avx2": True}, "no"), ({}, "no")])
+def test_a_processor_takes_bf16_where_it_computes_in_it(machine, able, expected):
+    machine.setattr(torch.cpu, "get_capabilities", lambda: able)
+    assert runtime.precision(CPU) == expected
+
+
+@pytest.mark.parametrize("capability,expected", [((7, 5), "fp16"), ((8, 0), "bf16"), ((9, 0), "bf16")])
+def test_a_t4_takes_fp16_and_later_cards_bf16(machine, capability, expected):
+    machine.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    assert runtime.precision(torch.device("cuda")) == expected
+
+
+def test_apple_takes_float32(machine):
+    assert runtime.precision(torch.device("mps")) == "no"

@@ -1,10 +1,10 @@
 """The mathematics of the course: pure tensor functions, no networks, no files."""
 
 from course_utils.diffusion import physics
-from course_utils.diffusion.denoise import Denoiser, Prediction, exact_denoiser, ideal_denoiser
+from course_utils.diffusion.denoise import Denoiser, Prediction, exact_denoiser, ideal_denoiser, network_denoiser
 from course_utils.diffusion.mixture import GaussianMixture
-from course_utils.diffusion.samplers import Step, ddim, ddpm
+from course_utils.diffusion.samplers import Step, ddim, ddpm, dpmpp
 from course_utils.diffusion.schedule import NoiseSchedule
 
-__all__ = ["Denoiser", "GaussianMixture", "NoiseSchedule", "Prediction", "Step", "ddim", "ddpm", "exact_denoiser",
-           "ideal_denoiser", "physics"]
+__all__ = ["Denoiser", "GaussianMixture", "NoiseSchedule", "Prediction", "Step", "ddim", "ddpm", "dpmpp",
+           "exact_denoiser", "ideal_denoiser", "network_denoiser", "physics"]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from course_utils.diffusion.mixture import GaussianMixture
 from course_utils.diffusion.schedule import NoiseSchedule
+from course_utils.runtime import autocast
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,3 +75,20 @@ def ideal_denoiser(images: Tensor, schedule: NoiseSchedule) -> Denoiser:
     2022 (EDM), appendix B.3.
     """
     return exact_denoiser(GaussianMixture(means=images.flatten(1), stds=torch.zeros(len(images))), schedule)
+
+
+def network_denoiser(network: Callable[[Tensor, Tensor], Tensor], schedule: NoiseSchedule, predicts: str = "x0",
+                     clip: bool = True) -> Denoiser:
+    """A trained network as a denoiser: the third kind, the same to everybody else.
+
+    `network(xt, t)` takes xt (B, ...) and t (B,) and returns what `predicts` names, "eps", "x0" or "v". With `clip`
+    the guessed picture is cut to [-1, 1] (DDPM's code does it). It runs in the device's fast precision.
+    """
+
+    def denoise(xt: Tensor, t) -> Prediction:
+        with autocast(xt.device):
+            output = network(xt, torch.as_tensor(t, device=xt.device).expand(len(xt)))
+        prediction = Prediction.of(xt, schedule.at(t, xt), **{predicts: output.to(xt)})
+        return Prediction.of(xt, prediction.abar, x0=prediction.x0.clamp(-1, 1)) if clip else prediction
+
+    return denoise

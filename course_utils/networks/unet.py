@@ -1,0 +1,147 @@
+"""The course's one U-Net: from (xt, t, condition) to a picture-shaped answer, fast enough to train on a laptop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle, silu
+
+from course_utils.networks.blocks import ResidualBlock, TimeEmbedding, TransformerBlock, sinusoid, zeros
+
+PREDICTS = ("eps", "x0", "v")
+
+
+class UNet(nn.Module, PyTorchModelHubMixin):
+    """Down, middle, up, with a skip at each size: `unet(xt, t, ...)` -> (B, channels, H, W).
+
+    xt (B, channels, H, W), t (B,) or a number, in 0..T-1. H and W must be multiples of `unet.stride`. ValueError when
+    the input is not what the network was made for.
+
+    channels: of the picture. widths: channels at each size, each size half the one before; the last is the middle's.
+    blocks: residual blocks at each size, on the way down and again on the way up. middle: transformer blocks.
+    stem: pixels of a `stem` x `stem` square become channels, so that all work happens at a smaller size.
+    predicts: the name of the answer, "eps", "x0" or "v"; the network does the same for all three.
+
+    Every condition is off by default and then costs nothing; one that is on must be given, but for `grounding`:
+    classes=n: `label` (B,) in 0..n, where n means "none"; it joins the time embedding.
+    extra=n: `image` (B, n, H, W), beside xt. text=d: `text` (B, M, d), beside the attention's keys and values.
+    pooled=d: `vector` (B, d), which joins the time embedding. grounding=d: `grounding` (B, M, d), as in GLIGEN.
+    noise_level=True: in place of t stands a continuous noise level in [0, 1], as in SR3.
+    """
+
+    def __init__(self, channels: int = 1, widths: Sequence[int] = (64, 128, 192), blocks: int = 1, middle: int = 4,
+                 stem: int = 2, predicts: str = "x0", classes: int = 0, extra: int = 0, text: int = 0, pooled: int = 0,
+                 grounding: int = 0, noise_level: bool = False, head: int = 64):
+        super().__init__()
+        if predicts not in PREDICTS:
+            raise ValueError(f"predicts must be one of {', '.join(PREDICTS)}; got {predicts!r}.")
+        self.channels, self.stem, self.predicts, self.noise_level = channels, stem, predicts, noise_level
+        self.stride = stem * 2 ** (len(widths) - 1)
+        self.takes = {"label": ("classes", classes), "image": ("extra", extra), "text": ("text", text),
+                      "vector": ("pooled", pooled), "grounding": ("grounding", grounding)}
+        *outer, inner = widths
+        condition = inner
+
+        self.time = TimeEmbedding(condition)
+        # One row more than classes: the last one says "no class"
+        self.label = nn.Embedding(classes + 1, condition) if classes else None
+        self.pooled = nn.Linear(pooled, condition) if pooled else None
+
+        self.first = nn.Conv2d((channels + extra) * stem**2, widths[0], 3, padding=1)
+        self.downs, self.ups, before = nn.ModuleList(), nn.ModuleList(), widths[0]
+        for width, smaller in zip(outer, widths[1:]):
+            stack = [ResidualBlock(before if i == 0 else width, width, condition) for i in range(blocks)]
+            self.downs.append(Down(stack, nn.Conv2d(width, smaller, 3, stride=2, padding=1)))
+            stack = [ResidualBlock(2 * width if i == 0 else width, width, condition) for i in range(blocks)]
+            self.ups.insert(0, Up(nn.Conv2d(smaller, width, 3, padding=1), stack))
+            before = smaller
+        self.middle = nn.ModuleList(
+            TransformerBlock(inner, max(1, inner // head), condition, text, grounding) for _ in range(middle))
+        self.last_norm = nn.GroupNorm(min(32, widths[0] // 4), widths[0])
+        self.last = zeros(nn.Conv2d(widths[0], channels * stem**2, 3, padding=1))
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, xt: Tensor, t: Tensor | float, *, label: Tensor = None, image: Tensor = None,
+                text: Tensor = None, vector: Tensor = None, grounding: Tensor = None) -> Tensor:
+        self.check(xt, label=label, image=image, text=text, vector=vector, grounding=grounding)
+        condition = silu(self.embed(xt, t, label, vector))
+        x = xt if image is None else torch.cat([xt, image], dim=1)
+        x = self.first(pixel_unshuffle(x, self.stem).contiguous(memory_format=torch.channels_last))
+        skips = []
+        for down in self.downs:
+            x, skip = down(x, condition)
+            skips.append(skip)
+
+        height, width = x.shape[-2:]
+        tokens = x.flatten(2).transpose(1, 2) + positions(height, width, x.shape[1], x)
+        for block in self.middle:
+            tokens = block(tokens, condition, text, grounding)
+        x = tokens.transpose(1, 2).unflatten(2, (height, width))
+
+        for up in self.ups:
+            x = up(x, skips.pop(), condition)
+        return pixel_shuffle(self.last(silu(self.last_norm(x))), self.stem)
+
+    def embed(self, xt: Tensor, t: Tensor | float, label: Tensor | None, vector: Tensor | None) -> Tensor:
+        """All that is not a picture or a row of tokens, as one vector (B, condition) a picture."""
+        t = torch.as_tensor(t, device=xt.device).expand(len(xt))
+        condition = self.time(1000 * t if self.noise_level else t)
+        if label is not None:
+            condition = condition + self.label(label)
+        if vector is not None:
+            condition = condition + self.pooled(vector)
+        return condition
+
+    def check(self, xt: Tensor, **given: Tensor | None) -> None:
+        """Raise a sentence when the input is not what the network was made for."""
+        if xt.shape[1] != self.channels or xt.shape[2] % self.stride or xt.shape[3] % self.stride:
+            raise ValueError(f"xt must be (B, {self.channels}, H, W), height and width multiples of {self.stride}; got "
+                             f"{tuple(xt.shape)}. Pad the pictures, or crop them.")
+        for name, value in given.items():
+            option, size = self.takes[name]
+            if value is None:
+                fits = not size or name == "grounding"
+            else:
+                fits = size and (name == "label" or value.shape[1 if name == "image" else -1] == size)
+            if not fits:
+                got = "is missing" if value is None else f"has the shape {tuple(value.shape)}"
+                raise ValueError(f"the network was made with {option}={size}, but `{name}` {got}. "
+                                 f"{'Give one of that size' if size else 'Leave it out'}, or make another network.")
+
+
+class Down(nn.Module):
+    """Residual blocks at one size, then half of it: x -> (smaller x, skip)."""
+
+    def __init__(self, blocks: list[nn.Module], smaller: nn.Module):
+        super().__init__()
+        self.blocks, self.smaller = nn.ModuleList(blocks), smaller
+
+    def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        for block in self.blocks:
+            x = block(x, condition)
+        return self.smaller(x), x
+
+
+class Up(nn.Module):
+    """Twice the size, the skip beside it, then residual blocks: (x, skip) -> larger x."""
+
+    def __init__(self, larger: nn.Module, blocks: list[nn.Module]):
+        super().__init__()
+        self.larger, self.blocks = larger, nn.ModuleList(blocks)
+
+    def forward(self, x: Tensor, skip: Tensor, condition: Tensor) -> Tensor:
+        x = torch.cat([interpolate(self.larger(x), scale_factor=2, mode="nearest"), skip], dim=1)
+        for block in self.blocks:
+            x = block(x, condition)
+        return x
+
+
+def positions(height: int, width: int, channels: int, like: Tensor) -> Tensor:
+    """Where each token stands, as waves (height * width, channels): attention by itself does not know."""
+    rows = sinusoid(torch.arange(height, device=like.device), channels // 2, longest=100.0)
+    columns = sinusoid(torch.arange(width, device=like.device), channels // 2, longest=100.0)
+    both = torch.cat([rows[:, None].expand(-1, width, -1), columns.expand(height, -1, -1)], dim=-1)
+    return both.flatten(0, 1).to(like.dtype)

@@ -1,0 +1,1 @@
+"""The famous systems, one file each: which network, which condition, which wrappers."""

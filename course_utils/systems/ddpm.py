@@ -1,0 +1,52 @@
+"""DDPM: pictures out of noise, without a condition (Ho et al. 2020), with the course's network and schedule."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.diffusion import Denoiser, NoiseSchedule, ddim, network_denoiser
+from course_utils.diffusion.losses import weighted_error
+from course_utils.networks import load_network
+from course_utils.runtime import device, generator
+
+SCHEDULE = NoiseSchedule.cosine()
+
+
+class DDPM:
+    """A trained network with its schedule: `denoiser()` for the samplers, `sample(...)` for pictures.
+
+    `network` has the attributes `predicts`, `channels`, and takes (xt, t).
+    """
+
+    def __init__(self, network: nn.Module, schedule: NoiseSchedule = SCHEDULE):
+        self.network, self.schedule = network, schedule
+
+    def denoiser(self, clip: bool = True) -> Denoiser:
+        """The network as a function (xt, t) -> Prediction; `clip` cuts the guessed picture to [-1, 1]."""
+        return network_denoiser(self.network, self.schedule, self.network.predicts, clip)
+
+    def sample(self, n: int, steps: int = 20, seed: int = 0, size: int = 32, sampler=ddim, **options) -> Tensor:
+        """`n` new pictures (n, channels, size, size), on the network's device; equal seeds give equal pictures."""
+        where = next(self.network.parameters()).device
+        draws = generator(seed)
+        xT = torch.randn(n, self.network.channels, size, size, generator=draws).to(where)
+        return sampler(self.denoiser(), self.schedule, xT, steps, generator=generator(seed + 1, where), **options)
+
+
+def load(name: str = "ddpm-garments") -> DDPM:
+    """The system with the weights that ship with the course, on this computer's fastest device."""
+    return DDPM(load_network(name).to(device()))
+
+
+def noised(x0: Tensor, draw: torch.Generator, schedule: NoiseSchedule = SCHEDULE) -> dict[str, Tensor]:
+    """A training batch from pictures x0 (B, C, H, W): random times t (B,), noise eps, and xt at those times."""
+    t = torch.randint(schedule.T, (len(x0),), generator=draw, device=x0.device)
+    eps = torch.randn(x0.shape, generator=draw, device=x0.device)
+    return {"x0": x0, "t": t, "eps": eps, "xt": schedule.jump(x0, t, eps)}
+
+
+def loss(network, batch: dict[str, Tensor], predicts: str, weight: str, schedule: NoiseSchedule = SCHEDULE) -> Tensor:
+    """The error for each picture of a batch from `noised`, (B,)."""
+    output, abar = network(batch["xt"], batch["t"]), schedule.at(batch["t"], batch["x0"])
+    return weighted_error(output, predicts, batch["x0"], batch["eps"], abar, weight)
