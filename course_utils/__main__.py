@@ -1,4 +1,4 @@
-"""Command line of the course: `python -m course_utils doctor | stamp | notebook | lock`."""
+"""Command line of the course: `python -m course_utils doctor | train | stamp | notebook | lock`."""
 
 import argparse
 import sys
@@ -6,15 +6,19 @@ from pathlib import Path
 
 import course_utils
 
+STOPPED = 130  # What shells answer after Ctrl-C
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command and return the exit code: 0 done, 1 something failed, 2 unknown arguments."""
+    """Run one command and return the exit code: 0 done, 1 something failed, 2 unknown arguments, 130 stopped."""
     options = _parser().parse_args(arguments)
     try:
         return options.run(options) or 0
     except (ValueError, RuntimeError, OSError) as error:
         print(f"{error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return STOPPED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -26,6 +30,17 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="look at this computer and say what the course lacks")
     doctor.add_argument("--version", action="store_true", help="print the versions only")
     doctor.set_defaults(run=_doctor)
+
+    train = commands.add_parser("train", help="train a network by its recipe, or go on with it")
+    train.add_argument("recipe", metavar="RECIPE", help="its name; a wrong one prints all names")
+    budget = train.add_mutually_exclusive_group()
+    budget.add_argument("--minutes", type=float, help="how long to train")
+    budget.add_argument("--images", type=int, help="how many images to see (default: the recipe's number)")
+    earlier = train.add_mutually_exclusive_group()
+    earlier.add_argument("--resume", action="store_true", help="go on where the last training stopped")
+    earlier.add_argument("--again", action="store_true", help="begin anew where a training lies already")
+    train.add_argument("--folder", type=Path, help="where to write (default: data/runs/RECIPE)")
+    train.set_defaults(run=_train)
 
     stamp = commands.add_parser("stamp", help="write the repository's address into badges and set-up cells")
     stamp.add_argument("repo", nargs="?", metavar="OWNER/NAME", help="the new address on GitHub")
@@ -44,6 +59,14 @@ def _doctor(options: argparse.Namespace) -> int:
     from course_utils import doctor
 
     return doctor.versions() if options.version else doctor.examine()
+
+
+def _train(options: argparse.Namespace) -> int:
+    from course_utils import training
+
+    network = training.train(training.find(options.recipe), images=options.images, minutes=options.minutes,
+                             resume=options.resume, again=options.again, folder=options.folder)
+    return STOPPED if network is None else 0
 
 
 def _stamp(options: argparse.Namespace) -> None:

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "exercises": GROUND | {"diffusion", "networks", "datasets", "measure"},
     "doctor": GROUND | {"datasets"},
     "authoring": set(),
-    "__main__": {"doctor", "authoring"},
+    "__main__": {"doctor", "authoring", "training"},
 }
 
 

@@ -1,0 +1,82 @@
+"""What a recipe is: everything a training depends on, in one short file."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+from importlib import import_module
+
+import torch
+from torch import Tensor, nn
+
+from course_utils import runtime
+
+
+class Recipe:
+    """A network, its batches and its loss. Each recipe is a subclass in `training/recipes`.
+
+    name: of the recipe and of the checkpoint. data: the pictures, in words. images: how many to see when nobody says
+    otherwise. lr: the highest learning rate, reached after `warmup` batches and then falling to zero. ema: how slowly
+    the averaged weights follow. clip: the longest gradient.
+    """
+
+    name: str
+    data: str
+    images = 400_000
+    batch_size = 128
+    lr = 2e-3
+    warmup = 100
+    ema = 0.999
+    clip = 1.0
+    weight_decay = 0.01
+    seed = 0
+
+    def network(self) -> nn.Module:
+        """A fresh network."""
+        raise NotImplementedError
+
+    def batch(self, n: int, draw: torch.Generator) -> dict[str, Tensor]:
+        """`n` training examples on draw's device. All that is random about them comes from `draw`."""
+        raise NotImplementedError
+
+    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        """The loss of each example, (n,)."""
+        raise NotImplementedError
+
+    def pictures(self, network: nn.Module) -> Tensor | None:
+        """A few pictures (N, C, H, W) in [-1, 1] that show how far the network is; None when it makes none."""
+        return None
+
+    def measures(self, network: nn.Module) -> dict[str, float]:
+        """How good the network is, on data it was not trained on."""
+        return {}
+
+
+def names() -> list[str]:
+    """The names of all recipes."""
+    return sorted(_recipes())
+
+
+def find(name: str) -> Recipe:
+    """The recipe of this name. ValueError when there is none."""
+    if name not in _recipes():
+        raise ValueError(f"there is no recipe {name!r}; there are {', '.join(names())}.")
+    return _recipes()[name]()
+
+
+def recorded(name: str) -> dict:
+    """The training.json of a run that was made for a comparison and whose weights are not shipped (data/recorded).
+
+    ValueError when there is none.
+    """
+    path = runtime.data_dir() / "recorded" / name / "training.json"
+    if not path.is_file():
+        raise ValueError(f"there is no recorded training {name!r} (looked for {path}).")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _recipes() -> dict[str, type[Recipe]]:
+    package = import_module("course_utils.training.recipes")
+    modules = [import_module(f"{package.__name__}.{found.name}") for found in pkgutil.iter_modules(package.__path__)]
+    kinds = {kind for module in modules for kind in vars(module).values() if isinstance(kind, type)}
+    return {kind.name: kind for kind in kinds if issubclass(kind, Recipe) and hasattr(kind, "name")}

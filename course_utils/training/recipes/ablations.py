@@ -1,0 +1,79 @@
+"""Variants of `ddpm-garments` with one thing changed, trained for as many images each (notebooks 03 and 04)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.networks import UNet
+from course_utils.training.recipes.ddpm_garments import DDPMGarments
+
+
+class Short(DDPMGarments):
+    """Nothing changed: what the others are compared with."""
+
+    name = "short"
+    images, samples = 25_600, 1000
+
+
+class NoSkips(Short):
+    """The way up sees zeros where the skips were."""
+
+    name = "no-skips"
+
+    def network(self) -> UNet:
+        unet = super().network()
+        for up in unet.ups:
+            up.register_forward_pre_hook(lambda module, inputs: (inputs[0], torch.zeros_like(inputs[1]), inputs[2]))
+        return unet
+
+
+class NoTime(Short):
+    """Every picture is said to be at t = 0."""
+
+    name = "no-time"
+
+    def network(self) -> UNet:
+        unet = super().network()
+        unet.time.register_forward_pre_hook(lambda module, inputs: (torch.zeros_like(inputs[0]),))
+        return unet
+
+
+class NoAttention(Short):
+    """No token asks another; the feed-forward layers stay."""
+
+    name = "no-attention"
+
+    def network(self) -> UNet:
+        unet = super().network()
+        for block in unet.middle:
+            block.attention = Nothing()
+        return unet
+
+
+class PredictsEps(Short):
+    """The network answers with the noise, trained with the plain error of it, as in DDPM."""
+
+    name = "predicts-eps"
+    predicts, weight = "eps", "eps"
+
+
+class PredictsV(Short):
+    """The network answers with v, trained with the plain error of it."""
+
+    name = "predicts-v"
+    predicts, weight = "v", "v"
+
+
+class Unweighted(Short):
+    """The plain error of x0: large noise levels count as much as small ones."""
+
+    name = "unweighted"
+    weight = "x0"
+
+
+class Nothing(nn.Module):
+    """In place of attention: adds nothing."""
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        return torch.zeros_like(x)
