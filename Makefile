@@ -11,7 +11,9 @@ BROWSER := $(VENV)/.browser-$(shell cksum < pyproject.toml | tr ' ' '-')
 COLAB := .venv-colab/.ready-$(shell cat requirements.lock tests/colab/requirements.txt | cksum | tr ' ' '-')
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
-.PHONY: help lab test test-browser test-colab notebook stamp data lock
+OTHERS := tests/bench/.packages/.ready
+
+.PHONY: help lab test test-browser test-colab bench notebook stamp data lock
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -29,6 +31,11 @@ test-browser: say-test-browser $(BROWSER)  ## the notebooks and widgets in a rea
 
 test-colab: say-test-colab $(READY) $(COLAB)  ## the notebooks with the packages of Google Colab
 	@$(PYTHON) -m pytest tests/colab $(ARGS)
+
+bench: say-bench $(READY) $(OTHERS)  ## the course's network beside others, two hours; writes tests/bench/README.md
+	@$(PYTHON) -m tests.bench.throughput
+	@$(PYTHON) -m tests.bench.tournament
+	@$(PYTHON) -m tests.bench.table
 
 notebook: say-notebook $(READY)  ## run notebook NB=01 from top to bottom and store clean outputs
 	@$(if $(NB),,echo "Say which notebook: make notebook NB=01" >&2; exit 1)
@@ -63,6 +70,11 @@ $(READY):
 
 $(BROWSER): | $(READY)
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check $$(sed -n 's/^browser = \["\(.*\)"\]/\1/p' pyproject.toml)
+	@touch $@
+
+$(OTHERS): | $(READY)
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+		--target $(@D) denoising-diffusion-pytorch==2.3.4 einops==0.8.2
 	@touch $@
 
 # torch is the locked one here: Colab's own is a CUDA build of several gigabytes

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from course_utils import show
-from course_utils.diffusion import GaussianMixture
+from course_utils.diffusion import GaussianMixture, NoiseSchedule, ideal_denoiser
 from course_utils.runtime import generator
 from course_utils.show import figures
 from course_utils.show.molecule_box import STRENGTHS, MoleculeBox
@@ -103,3 +103,19 @@ def test_molecule_box_holds_the_film_it_shows(shown):
 def test_molecule_box_script_is_shipped():
     drops = GaussianMixture(torch.rand(1, 2, generator=generator(0)), torch.tensor([0.05]))
     assert "export default { render }" in str(MoleculeBox(drops, molecules=10, frames=4)._esm)
+
+
+def test_sampler_explorer_follows_its_controls(shown):
+    schedule = NoiseSchedule.cosine(100)
+    denoiser = ideal_denoiser(torch.rand(5, 1, 8, 8, generator=generator(0)) * 2 - 1, schedule)
+    explorer = show.sampler_explorer(denoiser, schedule, (1, 8, 8), pictures=2)
+    seen = [explorer.picture.value]
+    for control, value in (("steps", 5), ("eta", 1.0), ("seed", 3), ("sampler", "dpm++"), ("sampler", "ddpm")):
+        explorer.controls[control].value = value
+        seen.append(explorer.picture.value)
+    assert len(set(seen)) == 6 and explorer.controls["eta"].disabled
+    assert "2 pictures made by ddpm in 5 calls of the denoiser, from the noise of seed 3" in explorer.picture.value
+    explorer.controls["steps"].value = 1
+    assert "1 call of the denoiser" in explorer.picture.value
+    explorer.twin()
+    assert "made by ddpm" in shown[0][1]["image/jpeg"]["alt"]

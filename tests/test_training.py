@@ -17,7 +17,7 @@ from PIL import Image
 from course_utils import __main__ as command_line
 from course_utils import runtime, training
 from course_utils.networks import load_network, training_record
-from course_utils.training import ending, find, names, recorded, train, trainer
+from course_utils.training import ending, find, names, recorded, recorded_pictures, train, trainer
 from course_utils.training.run import Run, RunError
 from tests.conftest import ROOT
 from tests.tiny import Broken, Stopped, Tiny
@@ -431,6 +431,16 @@ def test_an_unknown_recipe_is_a_sentence_and_a_list(capsys):
     assert command_line.main(["train", "nope"]) == 1
     out, err = capsys.readouterr()
     assert out == "" and err == f"there is no recipe 'nope'; there are {', '.join(names())}.\n"
+
+
+def test_the_pictures_of_a_recorded_training(monkeypatch, tmp_path):
+    """Cut out of the trainer's own grid, in its order."""
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    for channels in (1, 3):
+        made = torch.randint(256, (16, channels, 32, 32), generator=runtime.generator(0)) / 127.5 - 1
+        Run(tmp_path / "recorded" / "some").save({}, {})
+        Run(tmp_path / "recorded" / "some").write_pictures(made)
+        assert (recorded_pictures("some") - made).abs().max() < 1e-5
 
 
 def test_an_unknown_recorded_training_is_a_sentence(monkeypatch, tmp_path):

@@ -1,7 +1,11 @@
 """Figures and widgets: one style, and every picture with a caption and a description for those who cannot see it."""
 
+from course_utils.show.activation_explorer import activation_explorer
+from course_utils.show.architecture import architecture, trace
 from course_utils.show.figures import arrows, compare, curves, draw_points, equation, figure, grid, images, points
+from course_utils.show.heat import heat
+from course_utils.show.sampler_explorer import sampler_explorer
 from course_utils.show.widgets import Explorer, play
 
-__all__ = ["Explorer", "arrows", "compare", "curves", "draw_points", "equation", "figure", "grid", "images", "play",
-           "points"]
+__all__ = ["Explorer", "activation_explorer", "architecture", "arrows", "compare", "curves", "draw_points", "equation",
+           "figure", "grid", "heat", "images", "play", "points", "sampler_explorer", "trace"]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import pkgutil
 from importlib import import_module
+from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from course_utils import runtime
@@ -69,10 +72,21 @@ def recorded(name: str) -> dict:
 
     ValueError when there is none.
     """
-    path = runtime.data_dir() / "recorded" / name / "training.json"
+    return json.loads(_of_recorded(name, "training.json").read_text(encoding="utf-8"))
+
+
+def recorded_pictures(name: str, size: int = 32, columns: int = 8) -> Tensor:
+    """What that run drew with its last weights, (N, C, size, size) in [-1, 1]. ValueError when there is no such run."""
+    grid = torch.from_numpy(np.atleast_3d(np.array(Image.open(_of_recorded(name, "pictures.png"))))) / 127.5 - 1
+    rows = grid.view(grid.shape[0] // size, size, columns, size, -1)
+    return rows.permute(0, 2, 4, 1, 3).flatten(0, 1)
+
+
+def _of_recorded(name: str, file: str) -> Path:
+    path = runtime.data_dir() / "recorded" / name / file
     if not path.is_file():
         raise ValueError(f"there is no recorded training {name!r} (looked for {path}).")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return path
 
 
 def _recipes() -> dict[str, type[Recipe]]:

@@ -27,6 +27,17 @@ from course_utils.show.schedule_explorer import schedule_explorer
 
 show.play(schedule_explorer(torch.zeros(3, 16, 16)))"""
 
+ACTIVATIONS = """from course_utils import networks, show
+from course_utils.datasets.garments import Garments
+
+show.play(show.activation_explorer(networks.load_network("ddpm-garments"), Garments("test")[0][0]))"""
+
+SAMPLERS = """from course_utils import show
+from course_utils.systems import ddpm
+
+model = ddpm.load()
+show.play(show.sampler_explorer(model.denoiser(), model.schedule))"""
+
 
 @pytest.fixture
 def run(lab):
@@ -104,4 +115,35 @@ def test_schedule_explorer_by_keyboard(run, lab):
     assert eventually(lambda: "t = 330" in picture.get_attribute("alt"))
     page.get_by_role("button", name="cosine").click()
     assert eventually(lambda: "The cosine schedule at t = 330" in picture.get_attribute("alt"))
+    assert lab.page_errors == []
+
+
+def test_activation_explorer_by_keyboard(run, lab):
+    page = run("activations.ipynb", ACTIVATIONS)
+    picture = page.locator(".widget-html-content img")
+    picture.wait_for()
+    assert "at t = 500" in picture.get_attribute("alt")
+    page.locator(".noUi-handle").focus()
+    page.keyboard.press("ArrowRight")
+    assert eventually(lambda: "at t = 510" in picture.get_attribute("alt"))
+    part = page.get_by_role("combobox", name="Part")
+    part.focus()
+    page.keyboard.press("Home")
+    assert eventually(lambda: part.locator("option").first.inner_text() in picture.get_attribute("alt"))
+    assert lab.page_errors == []
+
+
+def test_sampler_explorer_by_keyboard(run, lab):
+    page = run("samplers.ipynb", SAMPLERS)
+    picture = page.locator(".widget-html-content img")
+    picture.wait_for()
+    assert "made by ddim with eta 0 in 20 calls" in picture.get_attribute("alt")
+    page.locator(".noUi-handle").nth(0).focus()
+    page.keyboard.press("ArrowLeft")
+    assert eventually(lambda: "in 15 calls" in picture.get_attribute("alt"))
+    page.locator(".noUi-handle").nth(2).focus()
+    page.keyboard.press("ArrowRight")
+    assert eventually(lambda: "seed 1" in picture.get_attribute("alt"))
+    page.get_by_role("button", name="dpm++").click()
+    assert eventually(lambda: "made by dpm++ in 15 calls" in picture.get_attribute("alt"))
     assert lab.page_errors == []

@@ -1,0 +1,247 @@
+"""A network's picture, drawn from one forward pass: what ran, in which order, and what went where."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.show.figures import STYLE, WIDTH, draw_picture, figure, plt
+
+# A fill for each kind of part, light enough for black text on it; in grey prints the names tell them apart
+FILLS = {"Conv2d": "#DCEAF5", "ResidualBlock": "#FBE3CF", "TransformerBlock": "#D3EFE4", "TimeEmbedding": "#F6E3EE"}
+TOLD = "#CC79A7"  # the dot on parts that are told the time
+HIGH, GAP, ARM = 0.44, 0.16, 2.02  # inches: a box, the space between two, the width of a box on the arms
+
+
+def parts(network: nn.Module, name: str = "") -> dict[str, nn.Module]:
+    """The network's parts by name: whatever holds a list of modules is opened, all else is one part."""
+    found = {}
+    for child, module in network.named_children():
+        inside = [module, *module.children()]
+        if any(isinstance(part, nn.ModuleList) for part in inside):
+            found |= parts(module, f"{name}{child}.")
+        else:
+            found[name + child] = module
+    return found
+
+
+def trace(network: nn.Module, *inputs) -> list[dict]:
+    """What each module did in one forward pass, in the order they finished; the last row is the network itself.
+
+    A row has name, kind, parameters, takes and gives (lists of tensors). Modules inside a part (see `parts`) have none.
+    """
+    rows, shown = [], parts(network)
+    opened = {name: module for name, module in network.named_modules() if any(p.startswith(name) for p in shown)}
+
+    def note(name: str):
+        def hook(module, takes, gives):
+            count = sum(p.numel() for p in module.parameters())
+            rows.append({"name": name, "kind": type(module).__name__, "parameters": count,
+                         "takes": _tensors(takes), "gives": _tensors(gives)})
+        return hook
+
+    hooks = [module.register_forward_hook(note(name)) for name, module in (opened | shown).items()]
+    try:
+        with torch.no_grad():
+            network(*inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return rows
+
+
+def architecture(rows: list[dict], caption: str, alt: str | None = None) -> None:
+    """The U of a network from the rows of `trace`: a box a part, an arrow for each tensor that is used again later.
+
+    A box stands at the level of the size it gives; a dot marks a part that is told the time. `alt` is made from the
+    rows when it is not given.
+    """
+    drawing = _U(rows)
+    figure(drawing.draw(), caption, alt or drawing.words())
+
+
+def shape(row: dict) -> str:
+    """The shape a row's part gives to each picture, in words: "16 x 16 x 64", "64 tokens x 192", "192"."""
+    given = row["gives"][0][0]
+    return f"{len(given)} tokens x {given.shape[1]}" if given.ndim == 2 else _sizes(given)
+
+
+class _U:
+    """Where the boxes stand: levels from the largest picture down, each with a left arm, a right arm, or a middle."""
+
+    def __init__(self, rows: list[dict]):
+        names = [row["name"] for row in rows]
+        inner = [row for row in rows if not any(other.startswith(row["name"] + ".") for other in names)]
+        self.boxes = [row for row in inner if row["name"] and row["gives"][0].ndim > 2]
+        self.beside = [row for row in inner if row["name"] and row["gives"][0].ndim == 2]
+        self.whole = next((row for row in rows if not row["name"]), None)
+        self.skips = self._skips([row for row in rows if row not in inner])
+        self._levels()
+
+    def _skips(self, opened: list[dict]) -> list[tuple[dict, dict]]:
+        """Pairs (from, to): a tensor that one box gave, and an opened part, not the next to run, takes as it is."""
+        found = []
+        for whole in opened:
+            inside = [i for i, box in enumerate(self.boxes) if box["name"].startswith(whole["name"] + ".")]
+            for i, box in enumerate(self.boxes[: inside[0]] if whole["name"] and inside else ()):
+                used = any(given is taken for given in box["gives"] for taken in whole["takes"])
+                if used and i < inside[0] - 1:
+                    # It joins where the sizes agree: after what makes the picture larger
+                    same = [j for j in inside if self._size(j) == self._size(i)]
+                    found.append((box, self.boxes[(same or inside)[0]]))
+        return found
+
+    def _size(self, i: int) -> int:
+        """Height of what box i gives; tokens have that of the last picture before them."""
+        while self.boxes[i]["gives"][0].ndim < 4:
+            i -= 1
+        return self.boxes[i]["gives"][0].shape[-2]
+
+    def _levels(self) -> None:
+        sizes = [self._size(i) for i in range(len(self.boxes))]
+        lowest = min(sizes)
+        last = len(sizes) - 1 - sizes[::-1].index(lowest)
+        tokens = [i for i, box in enumerate(self.boxes) if box["gives"][0].ndim == 3]
+        # Without a transformer the lowest level's own boxes turn round at its end
+        turn = tokens[0] if tokens else last
+        self.middle = [self.boxes[i] for i in tokens]
+        self.places, self.sizes, y = {}, sorted(set(sizes), reverse=True), 0.0
+        for depth, size in enumerate(self.sizes):
+            left = [i for i in range(len(sizes)) if sizes[i] == size and i < turn]
+            right = [i for i in range(len(sizes)) if sizes[i] == size and i >= turn and i not in tokens]
+            y += max(len(left), len(right), 1) * (HIGH + GAP) + 0.26
+            for side, stack in (("left", left[::-1]), ("right", right)):
+                for k, i in enumerate(stack):
+                    self.places[self.boxes[i]["name"]] = (side, depth, y - k * (HIGH + GAP))
+        self.bottom = y
+
+    def draw(self):
+        """The figure."""
+        step = min(0.28, 1.0 / max(1, len(self.sizes)))
+        top = 1.12 if self.whole else 0.3
+        height = self.bottom + top + 0.12
+        with plt.rc_context(STYLE | {"figure.constrained_layout.use": False}):
+            fig = plt.figure(figsize=(WIDTH, height))
+            axis = fig.add_axes((0, 0, 1, 1))
+            axis.set(xlim=(0, WIDTH), ylim=(height, 0))
+            axis.axis("off")
+        self.axis, self.where = axis, {}
+        for box in self.boxes:
+            if box["name"] in self.places:
+                side, depth, y = self.places[box["name"]]
+                x = 0.08 + step * depth if side == "left" else WIDTH - 0.08 - step * depth - ARM
+                self._box(box, x, y + top - HIGH, ARM, HIGH)
+        self._middle(top, step * (len(self.sizes) - 1))
+        for before, after in zip(self.boxes, self.boxes[1:]):
+            self._flow(before, after)
+        for start, end in self.skips:
+            self._skip(start, end)
+        for k, box in enumerate(self.beside):
+            self._box(box, (WIDTH - ARM) / 2, 0.34 + k * (HIGH + GAP), ARM, HIGH)
+            axis.plot((WIDTH - ARM) / 2 - 0.16, 0.34 + k * (HIGH + GAP) + HIGH / 2, "o", color=TOLD, ms=7)
+        if self.beside:
+            axis.text(WIDTH / 2, 0.24, "told to every part with a dot:", ha="center", fontsize=8.5)
+        self._pictures(fig, height)
+        return fig
+
+    def _middle(self, top: float, indent: float) -> None:
+        """The tokens' blocks, one behind the other between the arms; as one box where they have no room."""
+        left, right = 0.08 + indent + ARM + GAP, WIDTH - 0.08 - indent - ARM
+        wide, high = (right - left) / max(1, len(self.middle)), 0.86
+        if wide - GAP < 0.6 and self.middle:
+            self._box(self.middle[0], left, self.bottom + top - high, right - left - GAP, high, of=len(self.middle))
+            self.where |= {box["name"]: self.where[self.middle[0]["name"]] for box in self.middle}
+            return
+        for k, box in enumerate(self.middle):
+            self._box(box, left + k * wide, self.bottom + top - high, wide - GAP, high, of=1)
+
+    def _box(self, row: dict, x: float, y: float, wide: float, high: float, of: int = 0) -> None:
+        """A part: two lines on the arms and beside them; in the middle narrow, with `of` parts in one box."""
+        self.where[row["name"]] = (x, y, wide, high)
+        look = {"facecolor": FILLS.get(row["kind"], "#EEEEEE"), "edgecolor": "#333333", "linewidth": 0.9}
+        self.axis.add_patch(plt.Rectangle((x, y), wide, high, **look))
+        kind, size = row["kind"], min(8.0, 9.3 * wide / 0.86) if of else 8.0
+        title, text = row["name"], f"{kind}: {shape(row)}, {_count(row['parameters'])}"
+        if of == 1:
+            title, text = row["name"], "\n".join([kind.replace("Block", "\nBlock"), shape(row).replace(" tokens", ""),
+                                                  _count(row["parameters"])])
+        if of > 1:
+            title = f"{row['name']} to {self.middle[-1]['name']}"
+            text = f"{of} x {kind},\neach {shape(row)}, {_count(row['parameters'])}"
+        look = {"ha": "center", "va": "center", "linespacing": 1.15}
+        self.axis.text(x + wide / 2, y + 0.12, title, fontsize=size, fontweight="bold", **look)
+        self.axis.text(x + wide / 2, y + (0.53 if of else 0.31), text, fontsize=size - 0.6, **look)
+        if any(taken.ndim == 2 for taken in row["takes"]):
+            self.axis.plot(x, y, "o", color=TOLD, ms=6.5)
+
+    def _flow(self, before: dict, after: dict) -> None:
+        (x, y, w, h), (u, v, _, q) = self.where[before["name"]], self.where[after["name"]]
+        if (x, y) == (u, v):
+            return
+        if abs(y + h - v - q) < 0.5 * HIGH:
+            level = max(y + h, v + q) - HIGH / 2
+            self._arrow((x + w, level), (u, level))
+        elif v > y:
+            self._arrow((max(x, u) + ARM / 2, y + h), (max(x, u) + ARM / 2, v))
+        else:
+            self._arrow((min(x, u) + ARM / 2, y), (min(x, u) + ARM / 2, v + q))
+
+    def _skip(self, start: dict, end: dict) -> None:
+        (x, y, w, h), (u, v, _, q) = self.where[start["name"]], self.where[end["name"]]
+        self._arrow((x + w, y + h / 2), (u, v + q / 2), "#0072B2", 2.0)
+        self.axis.text((x + w + u) / 2, (y + v + h) / 2 - 0.06, f"skip: {shape(start)}", ha="center", va="bottom",
+                       fontsize=8.5, color="#0072B2")
+
+    def _arrow(self, start, end, colour="#333333", width=1.1) -> None:
+        look = {"arrowstyle": "-|>", "color": colour, "lw": width, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 11}
+        self.axis.annotate("", end, start, arrowprops=look)
+
+    def _pictures(self, fig, height: float) -> None:
+        """The picture that went in and the one that came out, above the arms."""
+        tall = 0.95
+        for side, key, box in (("in", "takes", self.boxes[0]), ("out", "gives", self.boxes[-1])):
+            picture = self.whole[key][0][0] if self.whole else None
+            if picture is None or picture.ndim != 3 or picture.shape[0] not in (1, 3):
+                continue
+            x, y, w, _ = self.where[box["name"]]
+            middle, entering = x + w / 2, box[key][0][0]
+            axis = fig.add_axes(((middle - tall / 2) / WIDTH, 1 - (0.08 + tall) / height, tall / WIDTH, tall / height))
+            draw_picture(axis, picture)
+            look = {"fontsize": 8.5, "va": "center", "ha": "left" if side == "in" else "right"}
+            aside = 1 if side == "in" else -1
+            self.axis.text(middle + aside * (tall / 2 + 0.08), 0.08 + tall / 2, f"{side}:\n{_sizes(picture)}", **look)
+            ends = ((middle, 0.1 + tall), (middle, y))
+            self._arrow(*(ends if side == "in" else ends[::-1]))
+            if entering.shape != picture.shape:
+                how = "unshuffled" if side == "in" else "to be shuffled"
+                self.axis.text(middle + 0.08 * aside, (0.1 + tall + y) / 2, f"{how}: {_sizes(entering)}", **look)
+
+    def words(self) -> str:
+        """The drawing in words."""
+        skips = [f"from {start['name']} to {end['name']}" for start, end in self.skips]
+        runs = [f"{', '.join(names)} at {size} x {size}" for size, names in self._runs()]
+        return (f"A U of {len(self.boxes)} boxes, from upper left down and up again: {'; '.join(runs)}. "
+                f"Arrows across the U: {', '.join(skips) or 'none'}.")
+
+    def _runs(self):
+        indexed = [(self._size(i), box["name"]) for i, box in enumerate(self.boxes)]
+        for size, group in groupby(indexed, key=lambda pair: pair[0]):
+            yield size, [name for _, name in group]
+
+
+def _tensors(values) -> list[Tensor]:
+    """All tensors among a module's inputs or outputs."""
+    values = values if isinstance(values, (tuple, list)) else (values,)
+    return [value for value in values if isinstance(value, Tensor)]
+
+
+def _sizes(x: Tensor) -> str:
+    """Height, width, channels of a picture (C, H, W); the length of a vector."""
+    return " x ".join(map(str, (*x.shape[1:], len(x))))
+
+
+def _count(n: int) -> str:
+    """A number of parameters, short."""
+    return f"{n / 1e6:.2f}M" if n >= 1e6 else f"{n / 1e3:.0f}k" if n >= 1e4 else f"{n / 1e3:.1f}k"

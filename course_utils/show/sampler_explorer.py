@@ -1,0 +1,73 @@
+"""The widget of notebook 04: choose a sampler, its steps and its noise; see the pictures and how one came about."""
+
+from __future__ import annotations
+
+import ipywidgets
+import torch
+from torch import Tensor
+
+from course_utils.diffusion import Denoiser, NoiseSchedule, ddim, ddpm, dpmpp
+from course_utils.runtime import generator
+from course_utils.show.figures import STYLE, WIDTH, draw_picture, plt
+from course_utils.show.widgets import Explorer
+
+SAMPLERS = {"ddpm": ddpm, "ddim": ddim, "dpm++": dpmpp}
+STEPS = (1, 2, 3, 5, 8, 10, 15, 20, 30, 50, 100)
+STAGES = 8
+
+
+def sampler_explorer(denoiser: Denoiser, schedule: NoiseSchedule, shape: tuple[int, int, int] = (1, 32, 32),
+                     pictures: int = 6, device="cpu") -> Explorer:
+    """Choose sampler, number of steps, eta (of ddim) and seed; the pictures are made live by `denoiser`.
+
+    shape: (C, H, W) of a picture. pictures: how many are made at a time. device: where the denoiser wants them. Below
+    them, for the first picture, up to eight stages: the noisy picture, and what the denoiser guesses from it.
+    """
+
+    def run(sampler: str, steps: int, eta: float, seed: int) -> tuple[Tensor, list]:
+        seen = []
+        xT = torch.randn(pictures, *shape, generator=generator(seed)).to(device)
+        options = {"eta": eta} if sampler == "ddim" else {}
+        made = SAMPLERS[sampler](denoiser, schedule, xT, steps, generator=generator(seed + 1, device),
+                                 callback=seen.append, **options)
+        last = len(seen) - 1
+        stages = sorted({round(i * last / (STAGES - 1)) for i in range(STAGES)})
+        return made, [seen[i] for i in stages]
+
+    def draw(sampler: str, steps: int, eta: float, seed: int):
+        made, stages = run(sampler, steps, eta, seed)
+        with plt.rc_context(STYLE):
+            fig = plt.figure(figsize=(WIDTH, 4.1))
+            upper, lower = fig.subfigures(2, 1, height_ratios=[1.6, 2.5])
+            for axis, picture in zip(upper.subplots(1, pictures, squeeze=False)[0], made):
+                draw_picture(axis, picture)
+            rows = lower.subplots(2, STAGES)
+            for axis in rows.flat:
+                axis.axis("off")
+            for (noisy, guessed), step in zip(rows.T, stages):
+                draw_picture(noisy, step.xt[0])
+                draw_picture(guessed, step.prediction.x0[0])
+                noisy.set_title(f"step {step.i + 1}, t = {step.t}", fontsize=8.5, pad=2)
+            for axis, name in zip(rows[:, 0], ("noisy", "guessed")):
+                axis.text(-0.08, 0.5, name, rotation=90, va="center", ha="right", fontsize=9, transform=axis.transAxes)
+        return fig
+
+    def describe(sampler: str, steps: int, eta: float, seed: int) -> str:
+        how = f" with eta {eta:g}" if sampler == "ddim" else ""
+        calls = f"{steps} call{'s' * (steps > 1)} of the denoiser"
+        return (f"{pictures} pictures made by {sampler}{how} in {calls}, from the noise of seed {seed}. "
+                f"Below, up to {STAGES} stages of the first one: the noisy picture, and what is guessed from it.")
+
+    wide = ipywidgets.Layout(width="60%")
+    controls = {
+        "sampler": ipywidgets.ToggleButtons(options=list(SAMPLERS), value="ddim", description="Sampler"),
+        "steps": ipywidgets.SelectionSlider(options=STEPS, value=20, description="Steps", continuous_update=False,
+                                            layout=wide),
+        "eta": ipywidgets.FloatSlider(value=0.0, min=0.0, max=1.0, step=0.25, description="eta (ddim)",
+                                      continuous_update=False, layout=wide),
+        "seed": ipywidgets.IntSlider(value=0, min=0, max=50, description="Seed", continuous_update=False, layout=wide),
+    }
+    # Only ddim has an eta; a slider that does nothing would mislead
+    controls["sampler"].observe(lambda change: setattr(controls["eta"], "disabled", change.new != "ddim"), "value")
+    return Explorer(draw, controls, describe, "The sampler explorer: pictures, and how the first one came about",
+                    photo=True)
