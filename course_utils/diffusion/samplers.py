@@ -105,6 +105,8 @@ def _times(schedule: NoiseSchedule, steps: int | None) -> list[int]:
     return schedule.timesteps(schedule.T if steps is None else steps)
 
 
+# Whoever needs a gradient inside a step switches it on there; a graph over all steps would fill the memory
+@torch.no_grad()
 def _run(denoiser, times, xT, update, callback) -> Tensor:
     """The loop every sampler shares: guess, move to the next time, report."""
     x = xT

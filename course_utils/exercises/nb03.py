@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch.nn.functional import group_norm, pixel_unshuffle
 
 from course_utils.exercises.base import Exercise, number, tensors
 from course_utils.runtime import generator
+
+
+def _when_shapes_clash(sentence: str, judge: Callable) -> Callable:
+    """The judge, with a sentence of our own where torch would speak of tensor sizes."""
+
+    def careful(function) -> str | None:
+        try:
+            return judge(function)
+        except RuntimeError as error:
+            return f"{sentence} (torch says: {error})"
+
+    return careful
 
 
 def _wave_cases():
@@ -90,6 +104,7 @@ def _judge_forget(forget) -> str | None:
         return xt + torch.as_tensor(t).float().reshape(-1, *[1] * (xt.ndim - 1))
 
     xt, t = torch.zeros(3, 1, 4, 4), torch.tensor([7, 300, 999])
+    true = t.clone()
     made = forget(network, 100)
     if isinstance(made, torch.Tensor):
         return "A function is wanted, to be called later with (xt, t). You called the network already."
@@ -100,6 +115,8 @@ def _judge_forget(forget) -> str | None:
     answer = made(xt, t)
     if answer is None:
         return "Your new function returns nothing. Is there a return in it?"
+    if not torch.equal(t, true):
+        return "You wrote into t itself, so the caller's times are wrong now. Make new ones: torch.full_like(t, said)."
     if torch.equal(answer, xt + t.view(-1, 1, 1, 1)):
         return "It still listens to t: pictures at different times get different answers."
     if not torch.equal(answer, xt + 100):
@@ -116,28 +133,28 @@ EXERCISES = [
     Exercise(
         name="tokens_in_the_middle",
         judge=number(
-            right=16,
+            right=36,
             answers={
-                256: "You halved the size twice and forgot the stem, which makes a quarter of each side first.",
-                64: "Almost. Three widths mean *two* halvings, not one: each size halves the one before.",
-                4: "Three halvings are one too many: three widths are three sizes, with two steps between them.",
-                1: "That is one token. The stem divides each side by 4, the two halvings by 2 each.",
-                4096: "4,096 pixels go in. The stem and the halvings come before the middle.",
-                1024: "The stem divides each *side* by 4, so it leaves a sixteenth of the places, not a quarter.",
-                8: "That is no square. The middle sees a map of (64 / total stride) on each side.",
+                576: "Half of the way: the stem divides each side by 4, and the two halvings divide it by 4 once more.",
+                144: "Almost. Three widths mean *two* halvings, not one: each size halves the one before.",
+                9: "Three halvings are one too many: three widths are three sizes, with two steps between them.",
+                6: "6 is the side of the map that the middle sees. How many places has the map?",
+                9216: "9,216 pixels go in. The stem and the halvings come before the middle.",
+                2304: "The stem divides each *side* by 4, so it leaves a sixteenth of the places, not a quarter.",
+                16: "16 tokens is the middle of the shipped network, for 32 x 32 pixels. This picture is larger.",
                 192: "192 is how many numbers each token has. How many tokens are there?",
             },
             otherwise="Divide the side by the stem (4), then by 2 for each step from width to width; then square.",
             tolerance=0.001,
         ),
-        hints=("After the stem a side is 64 / 4 = 16.", "Three widths: 16 x 16, then half of it, then half again."),
-        solution="tokens_in_the_middle = (64 // 4 // 2 // 2) ** 2",
-        means="4 x 4 = 16 tokens. `unet.stride`, here 16, is the product of stem and halvings; sizes must be its "
+        hints=("After the stem a side is 96 / 4 = 24.", "Three widths: 24 x 24, then half of it, then half again."),
+        solution="tokens_in_the_middle = (96 // 4 // 2 // 2) ** 2",
+        means="6 x 6 = 36 tokens. `unet.stride`, here 16, is the product of stem and halvings; sizes must be its "
               "multiples.",
     ),
     Exercise(
         name="waves",
-        judge=tensors(
+        judge=_when_shapes_clash("Make t a column, t[:, None]: then each time meets each rate.", tensors(
             _wave_cases,
             _waves,
             {
@@ -159,7 +176,7 @@ EXERCISES = [
                     lambda t, w: _waves(2 * torch.pi * t, w),
             },
             "angles = t[:, None] * rates, of shape (B, width / 2); then their cosines beside their sines.",
-        ),
+        )),
         hints=(
             "rates = 10000.0 ** (-torch.arange(width // 2) / (width // 2)) has shape (width / 2,).",
             "t[:, None] * rates has shape (B, width / 2): a row a time. Then torch.cat([cosines, sines], dim=1).",
@@ -172,7 +189,7 @@ EXERCISES = [
     ),
     Exercise(
         name="bend",
-        judge=tensors(
+        judge=_when_shapes_clash("scale and shift (B, C) must meet h (B, C, H, W): scale[:, :, None, None].", tensors(
             _bend_cases,
             _bend,
             {
@@ -193,7 +210,7 @@ EXERCISES = [
                     lambda h, a, b, g: _bend(h, a.mean(0, keepdim=True), b.mean(0, keepdim=True), g),
             },
             "group_norm(h, groups), times 1 + scale, plus shift, each of shape (B, C, 1, 1).",
-        ),
+        )),
         hints=(
             "scale has shape (B, C); to multiply h it needs (B, C, 1, 1): scale[:, :, None, None].",
             "The formula is norm(h) * (1 + scale) + shift.",
@@ -234,7 +251,7 @@ EXERCISES = [
     ),
     Exercise(
         name="attend_with_words",
-        judge=tensors(
+        judge=_when_shapes_clash("Tokens are dimension 1: join with dim=1, turn k with k.transpose(-1, -2).", tensors(
             _word_cases,
             _asked,
             {
@@ -254,7 +271,7 @@ EXERCISES = [
                                              ).softmax(-1) @ torch.cat([wv, v], 1),
             },
             "Join keys, join values (torch.cat along dimension 1), then softmax(q k^T / sqrt(d)) v.",
-        ),
+        )),
         hints=(
             "torch.cat([words_k, k], dim=1) has shape (B, M + N, d). Do the same with the values, in the same order.",
             "(q @ k.transpose(-1, -2) / d**0.5).softmax(-1) has shape (B, N, M + N).",
@@ -276,6 +293,8 @@ EXERCISES = [
                  "    def deaf(xt, t):\n"
                  "        return network(xt, torch.full_like(t, said))\n"
                  "    return deaf",
-        means="A denoiser is a function, so changing one means wrapping it: guidance (05, 06) is such a wrapper too.",
+        means="Its error is the network's at t = 100, and near that around it. With 100 said, understating is worse: "
+              "noise that it was not told of stays in the picture. Overstating (t below 100) wipes out details, which "
+              "weigh less. A denoiser is a function, changed by wrapping it: guidance (05, 06) is a wrapper too.",
     ),
 ]

@@ -16,10 +16,11 @@ CHANNELS, COLUMNS = 24, 8
 
 
 def activation_explorer(network: nn.Module, picture: Tensor, schedule: NoiseSchedule | None = None) -> Explorer:
-    """Choose a part and a time; see its 24 liveliest channels for `picture` (C, H, W) in [-1, 1] at that noise level.
+    """Choose a part and a time; see 24 of its channels for `picture` (C, H, W) in [-1, 1] at that noise level.
 
     `network` takes (xt (1, C, H, W), t (1,)) and answers with the expected picture. A channel is drawn from its lowest
-    value (dark) to its highest (light); the liveliest are those that vary most from place to place.
+    value (dark) to its highest (light). They are those that vary most from place to place at half of all times, and
+    keep their order at the others, so that a channel can be followed.
     """
     schedule = schedule or NoiseSchedule.cosine()
     eps = torch.randn(picture.shape, generator=generator(0))
@@ -29,7 +30,8 @@ def activation_explorer(network: nn.Module, picture: Tensor, schedule: NoiseSche
         xt = schedule.jump(picture, t, eps)[None]
         return trace(network, xt.to(where), torch.tensor([t], device=where))
 
-    names = [row["name"] for row in run(0) if _drawable(row)]
+    halfway = {row["name"]: _maps(row["gives"][0][0], picture) for row in run(schedule.T // 2) if _drawable(row)}
+    order = {name: maps.flatten(1).std(1).argsort(descending=True)[:CHANNELS] for name, maps in halfway.items()}
 
     def look(part: str, t: int) -> tuple[dict, dict, Tensor]:
         """The part's row, the network's own, and the maps (channels, h, w) that the part gave."""
@@ -38,8 +40,8 @@ def activation_explorer(network: nn.Module, picture: Tensor, schedule: NoiseSche
 
     def draw(part: str, t: int):
         row, whole, maps = look(part, t)
-        order = maps.flatten(1).std(1).argsort(descending=True)[:CHANNELS]
-        lines = -(-len(order) // COLUMNS)
+        channels = order[part].tolist()
+        lines = -(-len(channels) // COLUMNS)
         with plt.rc_context(STYLE | {"figure.constrained_layout.use": False}):
             height, tile = max(2.75, 0.86 * lines + 0.3), 0.86
             fig = plt.figure(figsize=(WIDTH, height))
@@ -47,26 +49,29 @@ def activation_explorer(network: nn.Module, picture: Tensor, schedule: NoiseSche
                 axis = fig.add_axes((0.01, 1 - (0.26 + k * 1.32 + 1.05) / height, 1.05 / WIDTH, 1.05 / height))
                 draw_picture(axis, shown)
                 axis.set_title(f"{name}, t = {t}" if name == "in" else name, fontsize=9, pad=3)
-            for k, channel in enumerate(order.tolist()):
+            for k, channel in enumerate(channels):
                 x, y = 1.9 + k % COLUMNS * (tile + 0.02), 0.26 + k // COLUMNS * (tile + 0.02)
                 axis = fig.add_axes((x / WIDTH, 1 - (y + tile) / height, tile / WIDTH, tile / height))
                 axis.imshow(maps[channel].numpy(), cmap="viridis")
                 axis.axis("off")
-            title = f"{part}: {row['kind']}, gives {shape(row)}; the {len(order)} channels that vary most"
+                axis.text(0.03, 0.96, channel, transform=axis.transAxes, va="top", fontsize=7.5,
+                          bbox={"facecolor": "white", "linewidth": 0, "pad": 0.8})
+            title = f"{part}: {row['kind']}, gives {shape(row)}; {len(channels)} channels with their numbers"
             fig.text(1.9 / WIDTH, 1 - 0.18 / height, title, fontsize=9.5)
         return fig
 
     def describe(part: str, t: int) -> str:
         row, _, maps = look(part, t)
-        lively = maps.flatten(1).std(1)
-        share = (lively.topk(min(CHANNELS, len(lively))).values.square().sum() / lively.square().sum()).item()
-        return (f"The picture at t = {t}, the network's answer, and {min(CHANNELS, len(lively))} small maps of what "
-                f"{part} ({row['kind']}, {shape(row)}) gives, dark where a channel is low and light where it is high. "
-                f"They hold {100 * share:.0f}% of all variation in its {len(lively)} channels.")
+        lively, channels = maps.flatten(1).var(1), order[part].tolist()
+        share = (lively[channels].sum() / lively.sum()).item()
+        return (f"The picture at t = {t}, the network's answer, and {len(channels)} small maps of what {part} "
+                f"({row['kind']}, {shape(row)}) gives, dark where a channel is low and light where it is high, from "
+                f"channel {channels[0]} to channel {channels[-1]}. They hold {100 * share:.0f}% of all variation in "
+                f"its {len(lively)} channels.")
 
-    middle = names[len(names) // 2]
+    names = list(order)
     controls = {
-        "part": ipywidgets.Dropdown(options=names, value=middle, description="Part"),
+        "part": ipywidgets.Dropdown(options=names, value=names[min(1, len(names) - 1)], description="Part"),
         "t": ipywidgets.IntSlider(value=500, min=0, max=schedule.T - 1, step=max(1, schedule.T // 100),
                                   description="t", continuous_update=False, layout=ipywidgets.Layout(width="60%")),
     }

@@ -186,13 +186,18 @@ class _U:
         elif v > y:
             self._arrow((max(x, u) + ARM / 2, y + h), (max(x, u) + ARM / 2, v))
         else:
-            self._arrow((min(x, u) + ARM / 2, y), (min(x, u) + ARM / 2, v + q))
+            middle = min(x, u) + ARM / 2
+            self._arrow((middle, y), (middle, v + q))
+            times = _height(after["takes"]) // max(1, _height(before["gives"]))
+            if times > 1:
+                self.axis.text(middle + 0.08, (y + v + q) / 2, f"x {times}", va="center", fontsize=8.5)
 
     def _skip(self, start: dict, end: dict) -> None:
         (x, y, w, h), (u, v, _, q) = self.where[start["name"]], self.where[end["name"]]
         self._arrow((x + w, y + h / 2), (u, v + q / 2), "#0072B2", 2.0)
-        self.axis.text((x + w + u) / 2, (y + v + h) / 2 - 0.06, f"skip: {shape(start)}", ha="center", va="bottom",
-                       fontsize=8.5, color="#0072B2")
+        text = f"skip: {shape(start)}, laid beside: {end['takes'][0].shape[1]} channels"
+        self.axis.text((x + w + u) / 2, (y + v + h) / 2 - 0.06, text, ha="center", va="bottom", fontsize=8.5,
+                       color="#0072B2")
 
     def _arrow(self, start, end, colour="#333333", width=1.1) -> None:
         look = {"arrowstyle": "-|>", "color": colour, "lw": width, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 11}
@@ -235,6 +240,11 @@ def _tensors(values) -> list[Tensor]:
     """All tensors among a module's inputs or outputs."""
     values = values if isinstance(values, (tuple, list)) else (values,)
     return [value for value in values if isinstance(value, Tensor)]
+
+
+def _height(tensors: list[Tensor]) -> int:
+    """Height of the first picture (B, C, H, W) among them; 0 when there is none."""
+    return next((x.shape[-2] for x in tensors if x.ndim == 4), 0)
 
 
 def _sizes(x: Tensor) -> str:

@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--predicts", choices=WEIGHTS, default="x0")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--samples", type=int, default=400, help="for the distance, which is larger for fewer")
     parser.add_argument("--pictures", type=Path, help="write a grid of samples here")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -104,8 +105,7 @@ def measure(network: nn.Module, test: Tensor, options, fast) -> dict:
         x0 = Prediction.of(xt, abar, **{options.predicts: answer.float()}).x0.clamp(-1, 1)
         return Prediction.of(xt, abar, x0=x0)
 
-    count = 1000 if options.data == "garments" else 64
-    noise = torch.randn(count, *test.shape[1:], generator=draw)
+    noise = torch.randn(options.samples, *test.shape[1:], generator=draw)
     made = torch.cat([ddim(denoiser, ddpm.SCHEDULE, part, 20) for part in noise.split(250)])
     values = {"held_out": torch.cat(errors).mean().item()}
     if options.pictures:

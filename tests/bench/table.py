@@ -47,8 +47,8 @@ def peers(rows: list[dict]) -> list[str]:
     times = sorted({row["minutes"] for row in rows if row["network"] in PEERS}, reverse=True)
     for minutes in times:
         lines += ["", f"## Quality after the same {minutes:g} CPU-minutes on garments", "",
-                  "The same loop for all (tests/bench/contest.py); 1,000 samples of 20 ddim steps. Median of the seeds "
-                  "in bold, lowest and highest behind it.", "",
+                  "The same loop for all (tests/bench/contest.py); samples of 20 ddim steps. Median of the seeds in "
+                  "bold, lowest and highest behind it.", "",
                   "| network | predicts, lr | seeds | steps | Frechet-like distance | named above 0.5 |",
                   "|---|---|---|---|---|---|"]
         for group in _groups(row for row in rows if row["minutes"] == minutes and row["network"] in (COURSE, *PEERS)
@@ -63,13 +63,13 @@ def peers(rows: list[dict]) -> list[str]:
 def choice(rows: list[dict]) -> list[str]:
     lines = ["", "## The choice", "",
              "Every contest that was run. Held-out: the error of x0 with the weight min(snr + 1, 20), the same for all "
-             "predictions.", "",
-             "| data | CPU-min | network | parameters | predicts | lr | batch | steps | held-out | Frechet-like |",
-             "|---|---|---|---|---|---|---|---|---|---|"]
+             "predictions. Distances are comparable for equally many samples only.", "",
+             "| data | CPU-min | network | parameters | predicts | lr | batch | steps | held-out | samples | Frechet |",
+             "|---|---|---|---|---|---|---|---|---|---|---|"]
     for row in sorted(rows, key=lambda row: (row["data"], row["minutes"], row.get("frechet", row["held_out"]))):
         cells = [row["data"], f"{row['minutes']:g}", _bold(row["network"]), f"{row['parameters'] / 1e6:.2f}M",
                  row["predicts"], f"{row['lr']:g}", row["batch"], row["steps"], f"{row['held_out']:.4f}",
-                 f"{row['frechet']:.1f}" if "frechet" in row else ""]
+                 row["samples"], f"{row['frechet']:.1f}" if "frechet" in row else ""]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return lines
 

@@ -11,8 +11,8 @@ _A = ("def attend_with_words(q, k, v, words_k, words_v):\n    K = torch.cat([wor
 _T = "def forget_time(network, said):\n    "
 
 WRONG = {
-    "tokens_in_the_middle": {256: "forgot the stem", 64: "*two* halvings", 4: "one too many", 1: "one token",
-                             4096: "pixels go in", 1024: "sixteenth", 192: "numbers each token", 8: "no square",
+    "tokens_in_the_middle": {576: "once more", 144: "*two* halvings", 9: "one too many", 6: "side of the map",
+                             9216: "pixels go in", 2304: "sixteenth", 192: "numbers each token", 16: "shipped network",
                              100: "then square"},
     "waves": {
         _W + "r = 10000.0 ** (-i / h)\n    a = t[:, None] * r\n    return torch.cat([a.sin(), a.cos()], 1)": "swapped",
@@ -27,6 +27,7 @@ WRONG = {
         _W + "r = 10000.0 ** (-i / h) * 2 * torch.pi\n    " + _WR: "2 pi",
         _W + "r = 1 / 2.0 ** i\n    " + _WR: "cosines beside",
         _W + "return t[:, None] * 10000.0 ** (-i / h)": "shape",
+        _W + "a = t * 10000.0 ** (-i / h)\n    return torch.cat([a.cos(), a.sin()])": "t[:, None]",
     },
     "bend": {
         _B + "n(h, groups) * a + b": "1 is missing",
@@ -38,7 +39,7 @@ WRONG = {
         _B + "n(h, h.shape[1]) * (1 + a) + b": "by itself",
         _B + "n(h, 1) * (1 + a) + b": "together",
         _B + "n(h, groups) * (1 + a.mean(0)) + b.mean(0)": "own scale",
-        _B + "n(h, groups) * (1 + scale) + shift": "RuntimeError",
+        _B + "n(h, groups) * (1 + scale) + shift": "None, None",
         _B + "n(h, groups)": "1 + scale",
     },
     "unshuffle": {
@@ -62,6 +63,7 @@ WRONG = {
         _A + "(q @ words_k.mT / d**.5).softmax(-1) @ words_v": "Only the words",
         _A + "(q @ torch.cat([k, words_k], 1).mT / d**.5).softmax(-1) @ V": "different orders",
         _A + "(q @ K.mT / d**.5) @ V": "Join keys",
+        _A + "(q @ K / d**.5).softmax(-1) @ V": "k.transpose",
     },
     "forget_time": {
         _T + "return network": "still listens",
@@ -72,6 +74,7 @@ WRONG = {
         _T + "return lambda xt, t: network(xt, torch.full((len(t),), 100))": "always says 100",
         _T + "return lambda xt, t: network(xt, torch.full_like(t, said // 2))": "as at t = 100",
         _T + "return said": "function of (xt, t)",
+        _T + "def deaf(xt, t):\n        t[:] = said\n        return network(xt, t)\n    return deaf": "into t itself",
         _T + "def deaf(xt, t):\n        network(xt, torch.full_like(t, said))\n    return deaf": "returns nothing",
     },
 }

@@ -65,6 +65,13 @@ class PredictsV(Short):
     predicts, weight = "v", "v"
 
 
+class PredictsVSoft(PredictsV):
+    """The network answers with v; the weight on the error of x0 is that of `short`, so only the name differs."""
+
+    name = "predicts-v-soft"
+    weight = "soft-v"
+
+
 class Unweighted(Short):
     """The plain error of x0: large noise levels count as much as small ones."""
 
