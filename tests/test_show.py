@@ -105,6 +105,8 @@ def test_molecule_box_script_is_shipped():
     assert "export default { render }" in str(MoleculeBox(drops, molecules=10, frames=4)._esm)
 
 
+# diffusers hands numpy a tensor, which numpy 2 deprecates; Python itself hides that from users
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_sampler_explorer_follows_its_controls(shown):
     schedule = NoiseSchedule.cosine(100)
     denoiser = ideal_denoiser(torch.rand(5, 1, 8, 8, generator=generator(0)) * 2 - 1, schedule)

@@ -172,7 +172,8 @@ class _Training:
         if spent:
             left = tqdm.format_interval(self.seconds * (1 - spent) / spent)
             loss = f"loss {self.loss:.4f}, " if self.loss else ""
-            bar.set_description_str(f"{self.images:,} images, {loss}{left} left", refresh=False)
+            rate = f"{self.images / self.seconds:.0f}/s"
+            bar.set_description_str(f"{self.images:,} images, {rate}, {loss}{left} left", refresh=False)
             bar.update(round(1000 * spent) - bar.n)
 
     def _require(self, fine: bool) -> None:

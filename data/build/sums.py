@@ -10,8 +10,8 @@ DATA = Path(__file__).resolve().parents[1]
 def shipped_files() -> list[str]:
     """List the files of the image worlds, below `data/`: everything in their folders but README.md."""
     files = (path.relative_to(DATA) for path in DATA.rglob("*") if path.is_file())
-    # The builders are code, checkpoints carry their own sums, thumbnails follow the notebooks
-    apart = ("build", "checkpoints", "thumbnails")
+    # The builders are code, checkpoints and recordings are made by training, thumbnails follow the notebooks
+    apart = ("build", "checkpoints", "recorded", "thumbnails")
     worlds = (path for path in files if path.parts[0] not in apart and len(path.parts) > 1)
     kept = (path for path in worlds if path.name != "README.md" and not path.name.startswith("."))
     return sorted(path.as_posix() for path in kept)
