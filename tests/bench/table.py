@@ -52,7 +52,7 @@ def peers(rows: list[dict]) -> list[str]:
                   "| network | predicts, lr | seeds | steps | Frechet-like distance | named above 0.5 |",
                   "|---|---|---|---|---|---|"]
         for group in _groups(row for row in rows if row["minutes"] == minutes and row["network"] in (COURSE, *PEERS)
-                             and row["data"] == "garments"):
+                             and "frechet" in row):
             first = group[0]
             lines.append(f"| {_bold(first['network'])} | {first['predicts']}, {first['lr']:g} | {len(group)} | "
                          f"{statistics.median(row['steps'] for row in group):.0f} | {_range(group, 'frechet', 1)} | "
@@ -77,7 +77,7 @@ def choice(rows: list[dict]) -> list[str]:
 def _groups(rows) -> list[list[dict]]:
     groups = {}
     for row in rows:
-        groups.setdefault((row["network"], row["predicts"], row["lr"], row["batch"]), []).append(row)
+        groups.setdefault((row["network"], row["predicts"], row["lr"], row["batch"], row["samples"]), []).append(row)
     return sorted(groups.values(), key=lambda group: statistics.median(row["frechet"] for row in group))
 
 
