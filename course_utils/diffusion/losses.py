@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 # Each is a weight on the error of x0, as a function of the signal-to-noise ratio. "eps" and "v" are the plain errors
-# of those names; "min-snr" is Hang et al. 2023, equation 8, gamma = 5; "soft-v" is "v" with at most 20
+# of those names; "min-snr" is that of Hang et al. 2023 with gamma = 5; "soft-v" is "v" with at most 20
 WEIGHTS = {
     "x0": lambda snr: torch.ones_like(snr),
     "eps": lambda snr: snr,

@@ -31,6 +31,12 @@ class Recogniser(nn.Module, PyTorchModelHubMixin):
         """What the last layer sees of each picture: (B, 64)."""
         return self.body(pictures.contiguous(memory_format=torch.channels_last))
 
+    @torch.no_grad()
+    def look(self, pictures: Tensor, at_once: int = 500) -> tuple[Tensor, Tensor]:
+        """For measuring: features (B, 64) of any number of pictures, and how sure it is of each one's name (B,)."""
+        features = torch.cat([self.features(part) for part in pictures.split(at_once)])
+        return features, self.head(features).softmax(1).amax(1)
+
     def forward(self, pictures: Tensor) -> Tensor:
         return self.head(self.features(pictures))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import ipywidgets
 import torch
 from torch import Tensor, nn
@@ -26,6 +28,8 @@ def activation_explorer(network: nn.Module, picture: Tensor, schedule: NoiseSche
     eps = torch.randn(picture.shape, generator=generator(0))
     where = next(network.parameters()).device
 
+    # The picture and the words about it come from the same pass
+    @lru_cache(1)
     def run(t: int) -> list[dict]:
         xt = schedule.jump(picture, t, eps)[None]
         return trace(network, xt.to(where), torch.tensor([t], device=where))

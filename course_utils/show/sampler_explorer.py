@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import ipywidgets
 import torch
 from torch import Tensor
@@ -24,6 +26,8 @@ def sampler_explorer(denoiser: Denoiser, schedule: NoiseSchedule, shape: tuple[i
     them, for the first picture, up to eight stages: the noisy picture, and what the denoiser guesses from it.
     """
 
+    # The picture and its static twin are drawn from the same run
+    @lru_cache(1)
     def run(sampler: str, steps: int, eta: float, seed: int) -> tuple[Tensor, list]:
         seen = []
         xT = torch.randn(pictures, *shape, generator=generator(seed)).to(device)

@@ -7,7 +7,6 @@ batches, the same loop (AdamW, warm-up, decay to zero, clipping, averaged weight
 from __future__ import annotations
 
 import argparse
-import contextlib
 import copy
 import json
 import time
@@ -19,8 +18,7 @@ from torch import Tensor, nn
 from course_utils.datasets import to_model_range
 from course_utils.datasets.garments import Garments
 from course_utils.datasets.scenes import Scenes
-from course_utils.diffusion import Prediction, ddim
-from course_utils.diffusion.losses import weighted_error
+from course_utils.diffusion import ddim, network_denoiser
 from course_utils.measure import frechet_distance
 from course_utils.networks import load_network
 from course_utils.runtime import generator
@@ -73,7 +71,7 @@ def fit(network: nn.Module, train: Tensor, options, fast) -> tuple[nn.Module, in
             group["lr"] = options.lr * min(1.0, 20 * spent) * (1 - spent)
         batch = ddpm.noised(pick(train, options.batch, draw), draw)
         with fast():
-            loss = error(network, batch, options.predicts).mean()
+            loss = ddpm.loss(network, batch, options.predicts, WEIGHTS[options.predicts]).mean()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
@@ -84,27 +82,19 @@ def fit(network: nn.Module, train: Tensor, options, fast) -> tuple[nn.Module, in
     return average, steps
 
 
-def error(network: nn.Module, batch: dict[str, Tensor], predicts: str, weight: str | None = None) -> Tensor:
-    abar = ddpm.SCHEDULE.at(batch["t"], batch["x0"])
-    answer = network(batch["xt"], batch["t"])
-    return weighted_error(answer, predicts, batch["x0"], batch["eps"], abar, weight or WEIGHTS[predicts])
-
-
 @torch.no_grad()
 def measure(network: nn.Module, test: Tensor, options, fast) -> dict:
     """Held-out error under one weight for all, and the distance of samples where there is a recogniser."""
     draw, errors = generator(0), []
     for part in to_model_range(test[:2000]).split(250):
         with fast():
-            errors.append(error(network, ddpm.noised(part, draw), options.predicts, "soft-v"))
+            errors.append(ddpm.loss(network, ddpm.noised(part, draw), options.predicts, "soft-v"))
 
-    def denoiser(xt, t):
-        abar = ddpm.SCHEDULE.at(t, xt)
+    def answer(xt, t):
         with fast():
-            answer = network(xt, torch.full((len(xt),), t))
-        x0 = Prediction.of(xt, abar, **{options.predicts: answer.float()}).x0.clamp(-1, 1)
-        return Prediction.of(xt, abar, x0=x0)
+            return network(xt, t)
 
+    denoiser = network_denoiser(answer, ddpm.SCHEDULE, options.predicts)
     noise = torch.randn(options.samples, *test.shape[1:], generator=draw)
     made = torch.cat([ddim(denoiser, ddpm.SCHEDULE, part, 20) for part in noise.split(250)])
     values = {"held_out": torch.cat(errors).mean().item()}
@@ -112,10 +102,8 @@ def measure(network: nn.Module, test: Tensor, options, fast) -> dict:
         save(made[:64], options.pictures)
     if options.data == "garments":
         recogniser = load_network("garment-recogniser")
-        features = [torch.cat([recogniser.features(part) for part in pictures.split(250)])
-                    for pictures in (made, to_model_range(test))]
-        named = recogniser.head(features[0]).softmax(1).amax(1)
-        values |= {"frechet": frechet_distance(*features), "named": (named > 0.5).float().mean().item()}
+        (ours, sure), (real, _) = recogniser.look(made), recogniser.look(to_model_range(test))
+        values |= {"frechet": frechet_distance(ours, real), "named": (sure > 0.5).float().mean().item()}
     return values
 
 
@@ -129,7 +117,7 @@ def pictures(data: str) -> tuple[Tensor, Tensor]:
 def fast_precision(network: str):
     """The block in which a network runs: bfloat16, unless that makes it slower."""
     if network in FLOAT32:
-        return contextlib.nullcontext
+        return lambda: torch.autocast("cpu", enabled=False)
     return lambda: torch.autocast("cpu", torch.bfloat16)
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import time
 from pathlib import Path
 
@@ -23,8 +22,9 @@ from course_utils.datasets import to_model_range
 from course_utils.datasets.garments import Garments
 from course_utils.diffusion import ddim, ddpm, dpmpp
 from course_utils.measure import frechet_distance, precision_recall, spread
-from course_utils.networks import Recogniser, load_network
+from course_utils.networks import load_network
 from course_utils.systems import ddpm as system
+from course_utils.training.run import replace
 
 # ddim with eta = 1 is ddpm with the same noise (tests/test_samplers.py), so it has no line of its own
 SAMPLERS = {"ddpm": (ddpm, {}), "ddim": (ddim, {}), "ddim, eta 0.5": (ddim, {"eta": 0.5}), "dpm++": (dpmpp, {})}
@@ -32,15 +32,9 @@ STEPS = (5, 10, 20, 50, 100)
 BATCH = 128
 
 
-@torch.inference_mode()
-def look(recogniser: Recogniser, pictures: Tensor) -> tuple[Tensor, float]:
-    """Features (N, 64) of pictures, and the share of them that the recogniser names with more than 0.5."""
-    features = torch.cat([recogniser.features(part) for part in pictures.split(500)])
-    return features, (recogniser.head(features).softmax(1).amax(1) > 0.5).float().mean().item()
-
-
-def judge(features: Tensor, named: float, test: Tensor) -> dict:
+def judge(features: Tensor, sure: Tensor, test: Tensor) -> dict:
     """The numbers of one set of pictures against the test split; each at the same number of pictures."""
+    named = (sure > 0.5).float().mean().item()
     precision, recall = precision_recall(test, features)
     numbers = {"distance": frechet_distance(features, test), "error": spread(frechet_distance, features, test),
                "precision": precision, "recall": recall, "named": named}
@@ -52,7 +46,7 @@ def write(record: dict, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    replace(part, path)
 
 
 def start(path: Path, network: str, samples: int) -> dict:
@@ -77,11 +71,11 @@ def main() -> None:
     model, where = system.load(given.checkpoint), runtime.device()
     recogniser = load_network("garment-recogniser").to(where)
     splits = {split: to_model_range(Garments(split).images) for split in ("train", "test")}
-    test, _ = look(recogniser, splits["test"].to(where))
+    test, _ = recogniser.look(splits["test"].to(where))
     record = start(given.output, hashlib.sha256(weights.read_bytes()).hexdigest()[:16], given.samples)
 
     drawn = torch.randperm(len(splits["train"]), generator=runtime.generator(0))[: given.samples]
-    record["real"] = judge(*look(recogniser, splits["train"][drawn].to(where)), test)
+    record["real"] = judge(*recogniser.look(splits["train"][drawn].to(where)), test)
     sizes = [min(BATCH, given.samples - at) for at in range(0, given.samples, BATCH)]
     for steps in sorted(given.steps):
         for name in given.samplers:
@@ -92,7 +86,7 @@ def main() -> None:
             pictures = torch.cat([model.sample(n, steps, seed=1000 * i, sampler=sampler, **options)
                                   for i, n in enumerate(sizes)])
             seconds = round(time.perf_counter() - began, 1)
-            point = {"sampler": name, "steps": steps, "seconds": seconds} | judge(*look(recogniser, pictures), test)
+            point = {"sampler": name, "steps": steps, "seconds": seconds} | judge(*recogniser.look(pictures), test)
             record["points"].append(point)
             write(record, given.output)
             print(f"{name:14} {steps:5} steps {seconds:7.1f} s  distance {point['distance']:7.2f} "

@@ -45,7 +45,7 @@ class DDPMGarments(Recipe):
         batches = [ddpm.noised(part, draw) for part in test.split(500)]
         held_out = torch.cat([self.loss(network, batch) for batch in batches]).mean()
         made = torch.cat([ddpm.DDPM(network).sample(500, seed=seed) for seed in range(self.samples // 500)])
-        features = [torch.cat([recogniser.features(part) for part in pictures.split(500)]) for pictures in (made, test)]
+        features = [recogniser.look(pictures)[0] for pictures in (made, test)]
         return {"held_out_loss": round(held_out.item(), 5), "frechet_20_steps": round(frechet_distance(*features), 3)}
 
     @cached_property
