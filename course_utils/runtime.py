@@ -8,6 +8,10 @@ import sys
 from functools import cache
 from pathlib import Path
 
+# How long torch's threads spin while they wait for each other, before they sleep (libgomp reads it when torch loads).
+# By default that is milliseconds: beside a browser or a second notebook, all of them then take several times as long
+os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+
 
 def root() -> Path:
     """The folder that holds `notebooks/`, `course_utils/` and `data/`."""

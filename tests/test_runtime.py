@@ -1,9 +1,14 @@
 """What the outside world is asked: the hub, seeds, folders."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
 from course_utils import runtime
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize("value,allowed", [("1", False), ("true", False), ("0", True), ("", True)])
@@ -91,3 +96,12 @@ def test_a_t4_takes_fp16_and_later_cards_bf16(machine, capability, expected):
 
 def test_apple_takes_float32(machine):
     assert runtime.precision(torch.device("mps")) == "no"
+
+
+def test_the_waiting_of_threads_is_set_before_torch_loads():
+    # libgomp reads it once, so an import of torch above it would undo it silently
+    code = ("import os, sys; from course_utils import doctor, runtime; "
+            "print('torch' in sys.modules, os.environ['GOMP_SPINCOUNT'])")
+    environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "3000"]

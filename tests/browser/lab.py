@@ -7,6 +7,7 @@ from pathlib import Path
 
 IDLE = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
 SECONDS = 60
+START_SECONDS = 180  # the first kernel of a machine reads a few hundred megabytes of packages
 
 
 class Lab:
@@ -23,8 +24,8 @@ class Lab:
     def open(self, notebook: str) -> None:
         """Show a notebook by its file name and wait until its kernel is ready."""
         self.notebook = notebook
-        self.page.goto(f"{self.address}/lab/tree/{notebook}?reset")
-        self.page.wait_for_selector(IDLE)
+        self.page.goto(f"{self.address}/lab/tree/{notebook}?reset", timeout=START_SECONDS * 1000)
+        self.page.wait_for_selector(IDLE, timeout=START_SECONDS * 1000)
 
     def menu(self, *labels: str) -> None:
         """Choose an entry of the menu bar: menu("Run", "Run All Cells")."""
@@ -36,18 +37,28 @@ class Lab:
     def run_all(self, seconds: float = 400) -> list[dict]:
         """Choose "Run All Cells", wait for the end, save; returns the code cells as they are stored then.
 
-        Raises TimeoutError if the notebook is not done in time."""
+        Raises TimeoutError, with all that is known, if the notebook is not done in time."""
         self.menu("Edit", "Clear Outputs of All Cells")
-        self.menu("Run", "Run All Cells")
-        until = time.monotonic() + seconds
+        until, counts = time.monotonic() + seconds, []
         while time.monotonic() < until:
+            # JupyterLab ignores the command while the kernel's connection is not there yet, as a learner would notice
+            if not any(counts):
+                self.menu("Run", "Run All Cells")
             # A save while cells run makes JupyterLab ask which version to keep
             self._rest(until)
             self._save()
             cells = [cell for cell in self.stored_cells() if cell["cell_type"] == "code"]
-            if all(cell["execution_count"] for cell in cells) or errors(cells):
+            counts = [cell["execution_count"] for cell in cells]
+            if all(counts) or errors(cells):
                 return cells
-        raise TimeoutError(f"{self.notebook} was not done after {seconds} s")
+        log = (self.folder.parent / "lab.log").read_text(encoding="utf-8")
+        raise TimeoutError(f"{self.notebook} was not done after {seconds} s; its cells have run as {counts}, "
+                           f"the kernel is {self._status()}. The server says:\n{log[-3000:]}")
+
+    def _status(self) -> str:
+        """What the indicator beside the kernel's name shows: idle, busy, ..."""
+        indicator = self.page.locator(".jp-Notebook-ExecutionIndicator").first
+        return indicator.get_attribute("data-status") if indicator.count() else "not shown"
 
     def _save(self) -> None:
         """Save, and wait until the file is new."""
