@@ -8,6 +8,7 @@ TORCH := $(shell grep '^torch==' requirements.lock)
 # a second call starts at once, an interrupted one is done again
 READY := $(VENV)/.ready-$(shell cksum < requirements.lock | tr ' ' '-')
 BROWSER := $(VENV)/.browser-$(shell cksum < pyproject.toml | tr ' ' '-')
+KERNELS := $(VENV)/.kernels-$(shell cksum < pyproject.toml | tr ' ' '-')
 COLAB := .venv-colab/.ready-$(shell cat requirements.lock tests/colab/requirements.txt | cksum | tr ' ' '-')
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
@@ -22,7 +23,7 @@ help:  ## list the targets
 lab: say-lab $(READY)  ## install into .venv if need be, open JupyterLab (LAB_ARGS=... is passed on)
 	@$(PYTHON) -m jupyter lab notebooks $(LAB_ARGS)
 
-test: say-test $(READY)  ## install into .venv if need be, run ruff, all tests, all notebooks (ARGS=... for pytest)
+test: say-test $(KERNELS)  ## install into .venv if need be, run ruff, all tests, all notebooks (ARGS=... for pytest)
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m pytest $(ARGS)
 
@@ -70,6 +71,13 @@ $(READY):
 
 $(BROWSER): | $(READY)
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check $$(sed -n 's/^browser = \["\(.*\)"\]/\1/p' pyproject.toml)
+	@touch $@
+
+# torch's CUDA build brings its own triton. For other systems than Linux there is none, and its tests say so
+$(KERNELS): | $(READY)
+	@if [ "$$(uname -s)" = Linux ] && ! $(PYTHON) -c 'import triton' 2>/dev/null; then \
+		$(PYTHON) -m pip install --disable-pip-version-check $$(sed -n 's/^kernels = \["\(.*\)"\]/\1/p' pyproject.toml); \
+	fi
 	@touch $@
 
 $(OTHERS): | $(READY)

@@ -1,4 +1,4 @@
-"""Command line of the course: `python -m course_utils doctor | train | stamp | notebook | lock`."""
+"""Command line of the course: `python -m course_utils doctor | train | bench | stamp | notebook | lock`."""
 
 import argparse
 import sys
@@ -42,6 +42,10 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--folder", type=Path, help="where to write (default: data/runs/RECIPE)")
     train.set_defaults(run=_train)
 
+    bench = commands.add_parser("bench", help="measure the GPU kernels; without a GPU, check them")
+    bench.add_argument("what", choices=["kernels"])
+    bench.set_defaults(run=_bench)
+
     stamp = commands.add_parser("stamp", help="write the repository's address into badges and set-up cells")
     stamp.add_argument("repo", nargs="?", metavar="OWNER/NAME", help="the new address on GitHub")
     stamp.set_defaults(run=_stamp)
@@ -67,6 +71,12 @@ def _train(options: argparse.Namespace) -> int:
     network = training.train(training.find(options.recipe), images=options.images, minutes=options.minutes,
                              resume=options.resume, again=options.again, folder=options.folder)
     return STOPPED if network is None else 0
+
+
+def _bench(options: argparse.Namespace) -> None:
+    from course_utils import bench
+
+    bench.kernels()
 
 
 def _stamp(options: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
@@ -11,6 +12,9 @@ from pathlib import Path
 # How long torch's threads spin while they wait for each other, before they sleep (libgomp reads it when torch loads).
 # By default that is milliseconds: beside a browser or a second notebook, all of them then take several times as long
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+# Triton reads once, when it is imported, whether to interpret kernels on the CPU. Asking torch for a GPU would be late
+if sys.platform == "linux" and not any(map(os.path.exists, ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd"))):
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
 def root() -> Path:
@@ -100,6 +104,27 @@ def autocast(where, training: bool = False):
     formats = {"bf16": torch.bfloat16} | ({} if training else {"fp16": torch.float16})
     name = precision(where)
     return torch.autocast(where.type, formats.get(name), enabled=name in formats)
+
+
+def kernels() -> str:
+    """Fused kernels: "auto" (where they are faster), "on" or "off", as COURSE_KERNELS says. ValueError otherwise."""
+    chosen = os.environ.get("COURSE_KERNELS", "auto")
+    if chosen not in ("auto", "on", "off"):
+        raise ValueError(f"COURSE_KERNELS must be auto, on or off; it is {chosen!r}.")
+    return chosen
+
+
+@contextlib.contextmanager
+def kernels_set_to(choice: str):
+    """Within the block fused kernels are "auto", "on" or "off"."""
+    before = os.environ.get("COURSE_KERNELS")
+    os.environ["COURSE_KERNELS"] = choice
+    try:
+        yield
+    finally:
+        del os.environ["COURSE_KERNELS"]
+        if before is not None:
+            os.environ["COURSE_KERNELS"] = before
 
 
 def ready() -> None:

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from course_utils.diffusion import NoiseSchedule, Prediction
-from course_utils.diffusion.losses import TARGETS, WEIGHTS, weighted_error
+from course_utils.diffusion.losses import TARGETS, WEIGHTS, seeded_error, weighted_error
+from course_utils.kernels import noise as noise_of
 from course_utils.runtime import generator
 
 SCHEDULES = {"linear": NoiseSchedule.linear(1000), "cosine": NoiseSchedule.cosine(1000)}
@@ -57,11 +58,21 @@ def test_the_weight_of_its_own_name_is_the_plain_error(name):
 def test_the_ends_of_the_schedule_are_numbers(name, predicts, weight):
     schedule, t = SCHEDULES[name], torch.tensor([0, 999])
     x0, eps, output = torch.randn(3, 2, 1, 4, 4, generator=generator(1)).unbind()
-    for answer in (output, TARGETS[predicts](x0, eps, schedule.at(t, x0)).bfloat16()):
+    picture, noise = TARGETS[predicts](schedule.at(t, x0))
+    for answer in (output, (picture * x0 + noise * eps).bfloat16()):
         answer = answer.clone().requires_grad_()
         error = weighted_error(answer, predicts, x0, eps, schedule.at(t, x0), weight)
         error.sum().backward()
         assert error.dtype == torch.float32 and error.isfinite().all() and answer.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("weight", ["v", "soft-v"])
+@pytest.mark.parametrize("predicts", TARGETS)
+def test_noise_drawn_anew_makes_the_same_error(predicts, weight):
+    x0, output = torch.randn(2, 3, 1, 5, 5, generator=generator(2)).unbind()
+    seed, abar = torch.tensor([0, 7, 2**62]), torch.tensor([0.1, 0.5, 0.9])
+    stored = weighted_error(output, predicts, x0, noise_of(seed, x0.shape[1:]), abar.view(3, 1, 1, 1), weight)
+    assert torch.allclose(seeded_error(output, predicts, x0, seed, abar, weight), stored, rtol=1e-5)
 
 
 def test_unknown_names_are_sentences():

@@ -12,7 +12,7 @@ GROUND = {"runtime", "hub", "kernels"}
 MAY_IMPORT = {
     "runtime": {"hub"},
     "hub": {"runtime"},
-    "kernels": set(),
+    "kernels": {"runtime"},
     "diffusion": GROUND,
     "networks": GROUND,
     "datasets": GROUND,
@@ -23,8 +23,9 @@ MAY_IMPORT = {
     "training": GROUND | {"diffusion", "networks", "datasets", "systems", "measure"},
     "exercises": GROUND | {"diffusion", "networks", "datasets", "measure"},
     "doctor": GROUND | {"datasets"},
+    "bench": GROUND | {"networks", "systems"},
     "authoring": set(),
-    "__main__": {"doctor", "authoring", "training"},
+    "__main__": {"bench", "doctor", "authoring", "training"},
 }
 
 

@@ -121,3 +121,17 @@ def test_sampler_explorer_follows_its_controls(shown):
     assert "1 call of the denoiser" in explorer.picture.value
     explorer.twin()
     assert "made by ddpm" in shown[0][1]["image/jpeg"]["alt"]
+
+
+def test_a_roofline_has_a_panel_for_each_operation_and_a_roof(monkeypatch):
+    drawn = []
+    monkeypatch.setitem(show.roofline.__globals__, "figure", lambda fig, caption, alt: drawn.append(fig))
+    ways = ("eager", "compile", "kernel", "kernel, CUDA graph")
+    points = [{"op": op, "least_bytes": size, "microseconds": {way: [size / 1e3, 0, 0] for way in ways}}
+              for op in ("one", "two") for size in (10**6, 10**4)]
+    show.roofline({"copy_gb_per_s": 300, "points": points}, ["one", "two"], "caption", "alt")
+    (fig,) = drawn
+    assert [axis.get_title() for axis in fig.axes] == ["one", "two"]
+    speed, roof = fig.axes[0].lines[0], fig.axes[0].lines[-1]
+    assert list(speed.get_xdata()) == [10**4, 10**6] and list(speed.get_ydata()) == [1.0, 1.0]
+    assert set(roof.get_ydata()) == {300}

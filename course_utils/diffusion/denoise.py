@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from course_utils.diffusion.mixture import GaussianMixture
 from course_utils.diffusion.schedule import NoiseSchedule
+from course_utils.kernels import guess, guided_step
 from course_utils.runtime import autocast
 
 
@@ -50,6 +52,32 @@ class Prediction:
         """The guess as the slope of the log density at xt: -eps / sqrt(1 - abar) (Song and Ermon 2019)."""
         return -self.eps / (1 - self.abar).sqrt()
 
+    def towards(self, abar_s: Tensor) -> Tensor:
+        """xt moved along the guess to another noise level: the step of `ddim` without fresh noise."""
+        return abar_s.sqrt() * self.x0 + (1 - abar_s).sqrt() * self.eps
+
+
+class NetworkPrediction(Prediction):
+    """A guess that is still what a network said; its names are computed when somebody asks.
+
+    output (B, ...) is what `predicts` names; `guidance` may hold `without`, `scale` and `threshold`, as
+    `kernels.guided_step` takes them: a whole step of sampling is then one operation.
+    """
+
+    def __init__(self, xt: Tensor, abar: Tensor, output: Tensor, predicts: str, **guidance):
+        self.__dict__.update(xt=xt, abar=abar, output=output, predicts=predicts, guidance=guidance)
+
+    @cached_property
+    def x0(self) -> Tensor:
+        return guess(self.xt, self.output, self.abar, self.predicts, **self.guidance)
+
+    @cached_property
+    def eps(self) -> Tensor:
+        return (self.xt - self.abar.sqrt() * self.x0) / (1 - self.abar).sqrt()
+
+    def towards(self, abar_s: Tensor) -> Tensor:
+        return guided_step(self.xt, self.output, self.abar, abar_s, self.predicts, **self.guidance)
+
 
 Denoiser = Callable[[Tensor, int | Tensor], Prediction]
 
@@ -88,7 +116,6 @@ def network_denoiser(network: Callable[[Tensor, Tensor], Tensor], schedule: Nois
     def denoise(xt: Tensor, t) -> Prediction:
         with autocast(xt.device):
             output = network(xt, torch.as_tensor(t, device=xt.device).expand(len(xt)))
-        prediction = Prediction.of(xt, schedule.at(t, xt), **{predicts: output.to(xt)})
-        return Prediction.of(xt, prediction.abar, x0=prediction.x0.clamp(-1, 1)) if clip else prediction
+        return NetworkPrediction(xt, schedule.at(t, xt), output, predicts, threshold="static" if clip else None)
 
     return denoise

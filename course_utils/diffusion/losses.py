@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from course_utils.kernels import squared_error
+
 # Each is a weight on the error of x0, as a function of the signal-to-noise ratio. "eps" and "v" are the plain errors
 # of those names; "min-snr" is that of Hang et al. 2023 with gamma = 5; "soft-v" is "v" with at most 20
 WEIGHTS = {
@@ -23,16 +25,34 @@ def weighted_error(output: Tensor, predicts: str, x0: Tensor, eps: Tensor, abar:
     `weight` is a name in WEIGHTS. It is computed from the error in the output's own name, which divides by nothing
     small. ValueError for an unknown name.
     """
+    factor = _factor(predicts, abar, weight)
+    picture, noise = TARGETS[predicts](abar)
+    return (factor * (output.float() - (picture * x0 + noise * eps)) ** 2).flatten(1).mean(1)
+
+
+def seeded_error(output: Tensor, predicts: str, x0: Tensor, seed: Tensor, abar: Tensor, weight: str) -> Tensor:
+    """`weighted_error` with the noise that `kernels.q_sample` drew from `seed` (B,), not stored but drawn anew.
+
+    output, x0 (B, ...); abar (B,). ValueError for an unknown name.
+    """
+    factor = _factor(predicts, abar, weight)
+    if predicts == "x0":
+        return factor * ((output.float() - x0) ** 2).flatten(1).mean(1)
+    return factor * squared_error(output, x0, seed, *TARGETS[predicts](abar))
+
+
+def _factor(predicts: str, abar: Tensor, weight: str) -> Tensor:
+    """From an error in the output's own name to the weighted error of x0."""
     for given, known, what in ((weight, WEIGHTS, "weight"), (predicts, TARGETS, "predicts")):
         if given not in known:
             raise ValueError(f"{what} must be one of {', '.join(known)}; got {given!r}.")
     snr = abar / (1 - abar)
-    error = (output.float() - TARGETS[predicts](x0, eps, abar)) ** 2
-    return (WEIGHTS[weight](snr) / WEIGHTS[predicts](snr) * error).flatten(1).mean(1)
+    return WEIGHTS[weight](snr) / WEIGHTS[predicts](snr)
 
 
+# What the output should have been is a share of the picture plus a share of the noise
 TARGETS = {
-    "x0": lambda x0, eps, abar: x0,
-    "eps": lambda x0, eps, abar: eps,
-    "v": lambda x0, eps, abar: abar.sqrt() * eps - (1 - abar).sqrt() * x0,
+    "x0": lambda abar: (torch.ones_like(abar), torch.zeros_like(abar)),
+    "eps": lambda abar: (torch.zeros_like(abar), torch.ones_like(abar)),
+    "v": lambda abar: (-(1 - abar).sqrt(), abar.sqrt()),
 }

@@ -54,9 +54,11 @@ def ddim(denoiser: Denoiser, schedule: NoiseSchedule, xT: Tensor, steps: int | N
 
     def update(prediction: Prediction, t: int, s: int) -> Tensor:
         abar_t, abar_s = prediction.abar, schedule.at(s, prediction.xt)
+        if not eta:
+            return prediction.towards(abar_s)
         sigma = eta * ((1 - abar_s) / (1 - abar_t) * (1 - abar_t / abar_s)).sqrt()
         x = abar_s.sqrt() * prediction.x0 + (1 - abar_s - sigma**2).clamp(min=0).sqrt() * prediction.eps
-        return x + sigma * _noise(x, generator) if eta and s >= 0 else x
+        return x + sigma * _noise(x, generator) if s >= 0 else x
 
     return _run(denoiser, _times(schedule, steps), xT, update, callback)
 

@@ -6,7 +6,8 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import silu
+
+from course_utils.kernels import group_norm_silu
 
 
 def sinusoid(t: Tensor, width: int, longest: float = 10_000.0) -> Tensor:
@@ -35,6 +36,13 @@ class TimeEmbedding(nn.Module):
         return self.layers(sinusoid(t, self.waves).to(self.layers[0].weight.dtype))
 
 
+class GroupNormSiLU(nn.GroupNorm):
+    """x (B, C, H, W) -> silu of its group norm, scaled and shifted (both (B, C)) on the way if asked."""
+
+    def forward(self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+        return group_norm_silu(x, self.weight, self.bias, self.num_groups, scale, shift, self.eps)
+
+
 class ResidualBlock(nn.Module):
     """x (B, C, H, W) -> (B, out, H, W): x + conv(norm(conv(norm(x)))), the second norm bent by the condition.
 
@@ -43,17 +51,16 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int, out: int, condition: int):
         super().__init__()
-        self.norm1 = nn.GroupNorm(min(32, channels // 4), channels)
+        self.norm1 = GroupNormSiLU(min(32, channels // 4), channels)
         self.conv1 = nn.Conv2d(channels, out, 3, padding=1)
         self.scale_shift = nn.Linear(condition, 2 * out)
-        self.norm2 = nn.GroupNorm(min(32, out // 4), out)
+        self.norm2 = GroupNormSiLU(min(32, out // 4), out)
         self.conv2 = zeros(nn.Conv2d(out, out, 3, padding=1))
         self.skip = nn.Identity() if channels == out else nn.Conv2d(channels, out, 1)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        h = self.conv1(silu(self.norm1(x)))
-        scale, shift = self.scale_shift(condition)[:, :, None, None].chunk(2, dim=1)
-        h = self.conv2(silu(self.norm2(h) * (1 + scale) + shift))
+        h = self.conv1(self.norm1(x))
+        h = self.conv2(self.norm2(h, *self.scale_shift(condition).chunk(2, dim=1)))
         return self.skip(x) + h
 
 

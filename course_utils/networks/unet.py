@@ -9,7 +9,7 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle, silu
 
-from course_utils.networks.blocks import ResidualBlock, TimeEmbedding, TransformerBlock, sinusoid, zeros
+from course_utils.networks.blocks import GroupNormSiLU, ResidualBlock, TimeEmbedding, TransformerBlock, sinusoid, zeros
 
 PREDICTS = ("eps", "x0", "v")
 
@@ -60,7 +60,7 @@ class UNet(nn.Module, PyTorchModelHubMixin):
             before = smaller
         self.middle = nn.ModuleList(
             TransformerBlock(inner, max(1, inner // head), condition, text, grounding) for _ in range(middle))
-        self.last_norm = nn.GroupNorm(min(32, widths[0] // 4), widths[0])
+        self.last_norm = GroupNormSiLU(min(32, widths[0] // 4), widths[0])
         self.last = zeros(nn.Conv2d(widths[0], channels * stem**2, 3, padding=1))
         self.to(memory_format=torch.channels_last)
 
@@ -83,7 +83,7 @@ class UNet(nn.Module, PyTorchModelHubMixin):
 
         for up in self.ups:
             x = up(x, skips.pop(), condition)
-        return pixel_shuffle(self.last(silu(self.last_norm(x))), self.stem)
+        return pixel_shuffle(self.last(self.last_norm(x)), self.stem)
 
     def embed(self, xt: Tensor, t: Tensor | float, label: Tensor | None, vector: Tensor | None) -> Tensor:
         """All that is not a picture or a row of tokens, as one vector (B, condition) a picture."""

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.diffusion import Denoiser, NoiseSchedule, ddim, network_denoiser
-from course_utils.diffusion.losses import weighted_error
+from course_utils.diffusion.losses import seeded_error
+from course_utils.kernels import q_sample
 from course_utils.networks import load_network
 from course_utils.runtime import device, generator
 
@@ -40,13 +41,13 @@ def load(name: str = "ddpm-garments") -> DDPM:
 
 
 def noised(x0: Tensor, draw: torch.Generator, schedule: NoiseSchedule = SCHEDULE) -> dict[str, Tensor]:
-    """A training batch from pictures x0 (B, C, H, W): random times t (B,), noise eps, and xt at those times."""
+    """A training batch from pictures x0 (B, C, H, W): random times t (B,), seeds (B,) of the noise, and xt."""
     t = torch.randint(schedule.T, (len(x0),), generator=draw, device=x0.device)
-    eps = torch.randn(x0.shape, generator=draw, device=x0.device)
-    return {"x0": x0, "t": t, "eps": eps, "xt": schedule.jump(x0, t, eps)}
+    seed = torch.randint(2**62, (len(x0),), generator=draw, device=x0.device)
+    return {"x0": x0, "t": t, "seed": seed, "xt": q_sample(x0, schedule.at(t, x0).flatten(), seed)}
 
 
 def loss(network, batch: dict[str, Tensor], predicts: str, weight: str, schedule: NoiseSchedule = SCHEDULE) -> Tensor:
     """The error for each picture of a batch from `noised`, (B,)."""
-    output, abar = network(batch["xt"], batch["t"]), schedule.at(batch["t"], batch["x0"])
-    return weighted_error(output, predicts, batch["x0"], batch["eps"], abar, weight)
+    output, abar = network(batch["xt"], batch["t"]), schedule.at(batch["t"], batch["x0"]).flatten()
+    return seeded_error(output, predicts, batch["x0"], batch["seed"], abar, weight)

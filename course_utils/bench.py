@@ -1,0 +1,226 @@
+"""How fast are the kernels? On an NVIDIA GPU measured beside plain torch and torch.compile, elsewhere only checked."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from course_utils import runtime
+from course_utils.kernels import dispatch, guided, noising, norm
+from course_utils.networks import UNet
+from course_utils.systems import ddpm
+
+QUANTILES = (0.5, 0.2, 0.8)
+# (B, C, H, W); of the garment network's layers, of its pictures, and large
+LAYERS = ((2, 64, 16, 16), (64, 64, 16, 16), (64, 128, 8, 8), (64, 256, 64, 64), (1, 256, 256, 256))
+PICTURES = ((2, 1, 32, 32), (64, 1, 32, 32), (64, 3, 64, 64), (1024, 3, 64, 64), (64, 3, 512, 512))
+LAYERS_TINY, PICTURES_TINY = ((2, 8, 4, 4),), ((2, 3, 8, 8),)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One operation at one size: by its definition, as a kernel, how many bytes must move at the least.
+
+    eager: what one would write in plain torch, where that is not the definition.
+    """
+
+    op: str
+    shape: tuple[int, ...]
+    definition: Callable[[], Tensor]
+    kernel: Callable[[], Tensor]
+    least_bytes: int
+    eager: Callable[[], Tensor] | None = None
+
+
+def kernels() -> None:
+    """Measure all kernels and write kernels/measurements.json; without an NVIDIA GPU and Triton, only check them."""
+    if dispatch.triton is None:
+        print("Triton is not installed here (pip install triton; Linux only), so there is nothing to measure or to "
+              "check: the course runs on plain torch.")
+    elif not torch.cuda.is_available() or dispatch.interpreted():
+        print("There is no NVIDIA GPU here, so nothing is timed. The kernels, run by Triton's interpreter on the CPU, "
+              "beside their definitions in plain torch:")
+        _check()
+    else:
+        _measure()
+
+
+def _check() -> None:
+    for case in cases(torch.device("cpu"), torch.float32, LAYERS_TINY, PICTURES_TINY):
+        off = (case.kernel() - case.definition()).abs().max().item()
+        print(f"{case.op:34} {str(case.shape):18} largest difference {off:.1e}")
+        if not off < 1e-4:
+            raise RuntimeError(f"{case.op} is off by {off}. Its definition and its kernel no longer agree.")
+
+
+def _measure() -> None:
+    where = torch.device("cuda")
+    form = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(runtime.precision(where), torch.float32)
+    record = {
+        "gpu": torch.cuda.get_device_name(), "date": datetime.date.today().isoformat(), "torch": torch.__version__,
+        "triton": dispatch.triton.__version__, "format": str(form).removeprefix("torch."),
+        "copy_gb_per_s": _copy_bandwidth(where), "points": [],
+    }
+    print(f"{record['gpu']}: a copy moves {record['copy_gb_per_s']:,} GB/s. Median times, and the share of that speed:")
+    for case in cases(where, form, LAYERS, PICTURES):
+        point = {"op": case.op, "shape": case.shape, "least_bytes": case.least_bytes, "microseconds": _times(case)}
+        seconds = point["microseconds"]["kernel"][0] * 1e-6
+        point["share_of_copy"] = round(case.least_bytes / seconds / 1e9 / record["copy_gb_per_s"], 3)
+        record["points"].append(point)
+        times = ", ".join(f"{name} {median:,.1f}" for name, (median, *_) in point["microseconds"].items())
+        print(f"{case.op:34} {str(case.shape):20} {times} us; {point['share_of_copy']:.0%}", flush=True)
+    record["faster_from"] = faster_from(record["points"])
+    # Written before the whole network is measured: that asks the file where kernels are worth it
+    _write(record)
+    _write(record | {"network": _network(where)})
+    print(f"{dispatch.MEASUREMENTS} written")
+
+
+def _write(record: dict) -> None:
+    part = dispatch.MEASUREMENTS.with_suffix(".part")
+    part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    part.replace(dispatch.MEASUREMENTS)
+    dispatch.faster_from.cache_clear()
+
+
+def faster_from(points: list[dict]) -> dict[str, int]:
+    """For each operation the size from which on its kernel was never slower than its definition; none if it was."""
+    found = {}
+    for op in {point["op"].partition(",")[0] for point in points}:
+        sizes = {}
+        for point in points:
+            if point["op"].partition(",")[0] == op:
+                times, size = point["microseconds"], torch.Size(point["shape"]).numel()
+                sizes[size] = sizes.get(size, True) and times["kernel"][0] <= times["definition"][0]
+        good = []
+        for size in sorted(sizes, reverse=True):
+            if not sizes[size]:
+                break
+            good.append(size)
+        if good:
+            found[op] = min(good)
+    return found
+
+
+def cases(where: torch.device, form: torch.dtype, layers, pictures) -> Iterator[Case]:
+    """All operations, at the sizes of `layers` (in the number format `form`) and of `pictures`."""
+    for shape in layers:
+        yield from _norm_cases(shape, form, runtime.generator(0, where))
+    for shape in pictures:
+        yield from _noising_cases(shape, runtime.generator(0, where))
+        yield from _guided_cases(shape, runtime.generator(0, where))
+
+
+def _norm_cases(shape: tuple[int, ...], form: torch.dtype, draw: torch.Generator) -> Iterator[Case]:
+    x = _numbers(draw, *shape, form=form).to(memory_format=torch.channels_last).requires_grad_()
+    weight, bias = _numbers(draw, shape[1]), _numbers(draw, shape[1])
+    bent, groups = [_numbers(draw, *shape[:2], form=form) for _ in range(2)], min(32, shape[1] // 4)
+    dy, size = torch.randn_like(x), x.numel() * x.element_size()
+    plain, kernel = (_call(run, x, weight, bias, groups, *bent) for run in (norm.reference, norm.fused))
+    yield Case("group_norm_silu, forward", shape, _no_gradient(plain), _no_gradient(kernel), 2 * size)
+    yield Case("group_norm_silu, and backward", shape, _slope(plain, x, dy), _slope(kernel, x, dy), 5 * size)
+
+
+def _noising_cases(shape: tuple[int, ...], draw: torch.Generator) -> Iterator[Case]:
+    """Beside the kernels not only their definition: also what one would write otherwise, with noise that is stored."""
+    x0, eps, output = (_numbers(draw, *shape) for _ in range(3))
+    seed = torch.randint(2**62, shape[:1], generator=draw, device=draw.device)
+    signal, rest = torch.linspace(0.1, 0.9, len(x0), device=draw.device), torch.ones(len(x0), device=draw.device)
+    size, grow = x0.numel() * x0.element_size(), torch.ones_like(rest)
+    output.requires_grad_()
+
+    def noised() -> Tensor:
+        return signal.view(-1, 1, 1, 1) * x0 + rest.view(-1, 1, 1, 1) * torch.randn_like(x0)
+
+    def error() -> Tensor:
+        target = signal.view(-1, 1, 1, 1) * x0 + rest.view(-1, 1, 1, 1) * eps
+        return ((output - target) ** 2).flatten(1).mean(1)
+
+    known = x0, seed, signal, rest
+    plain, kernel = (_call(run, *known) for run in (noising.mix_reference, noising.fused_mix))
+    yield Case("q_sample", shape, plain, kernel, 2 * size, noised)
+    runs = (_call(noising.error_reference, output, *known), _call(noising.fused_error, output, *known), error)
+    plain, kernel, eager = (_slope(run, output, grow) for run in runs)
+    yield Case("squared_error, and backward", shape, plain, kernel, 5 * size, eager)
+
+
+def _guided_cases(shape: tuple[int, ...], draw: torch.Generator) -> Iterator[Case]:
+    xt, output, without = (_numbers(draw, *shape) for _ in range(3))
+    abar = torch.linspace(0.1, 0.9, len(xt), device=draw.device)
+    for threshold in ("static", 0.995):
+        if threshold == "static" or xt[0].numel() <= guided.LARGEST:
+            options = {"without": without, "scale": 3.0, "threshold": threshold}
+            plain, kernel = (_call(run, xt, output, abar / 2, abar, "v", **options)
+                             for run in (guided.reference, guided.fused))
+            yield Case(f"guided_step, threshold {threshold}", shape, _no_gradient(plain), _no_gradient(kernel),
+                       4 * xt.numel() * xt.element_size())
+
+
+def _numbers(draw: torch.Generator, *shape: int, form: torch.dtype = torch.float32) -> Tensor:
+    return torch.randn(shape, generator=draw, device=draw.device).to(form)
+
+
+def _call(function, *arguments, **options) -> Callable[[], Tensor]:
+    return lambda: function(*arguments, **options)
+
+
+def _no_gradient(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
+    def run() -> Tensor:
+        with torch.no_grad():
+            return function()
+
+    return run
+
+
+def _slope(function: Callable[[], Tensor], where: Tensor, grow: Tensor) -> Callable[[], Tensor]:
+    """Forward, then backward to one tensor."""
+    return lambda: torch.autograd.grad(function(), where, grow)[0]
+
+
+def _times(case: Case) -> dict[str, list[float]]:
+    """Microseconds (median, 20% and 80% quantile) in each way."""
+    testing, eager = dispatch.triton.testing, case.eager or case.definition
+    ways = {"eager": eager, "compile": torch.compile(eager), "kernel": case.kernel, "definition": case.definition}
+    for run in ways.values():
+        run()
+    found = {name: testing.do_bench(run, quantiles=QUANTILES) for name, run in ways.items()}
+    found["kernel, CUDA graph"] = testing.do_bench_cudagraph(case.kernel, quantiles=QUANTILES)
+    return {name: [round(1000 * value, 2) for value in values] for name, values in found.items()}
+
+
+def _copy_bandwidth(where: torch.device) -> int:
+    """GB/s of a copy that is too large for any cache, bytes read and bytes written counted."""
+    x = torch.empty(2**30, dtype=torch.uint8, device=where)
+    y = torch.empty_like(x)
+    milliseconds = dispatch.triton.testing.do_bench(lambda: y.copy_(x), return_mode="median")
+    return round(2 * x.numel() / milliseconds / 1e6)
+
+
+def _network(where: torch.device) -> dict[str, dict[str, list[float]]]:
+    """Milliseconds (median, 20%, 80%) of a training step and of 20 steps of sampling, with kernels and without."""
+    found = {"training step, 64 garments": {}, "64 garments in 20 steps": {}}
+    for choice in ("off", "auto", "on"):
+        torch.manual_seed(0)
+        network = UNet().to(where)
+        optimiser = torch.optim.AdamW(network.parameters(), fused=True)
+        x0, draw = torch.zeros(64, 1, 32, 32, device=where), runtime.generator(0, where)
+
+        def step(network=network, optimiser=optimiser, x0=x0, draw=draw) -> None:
+            with runtime.autocast(where, training=True):
+                loss = ddpm.loss(network, ddpm.noised(x0, draw), "x0", "soft-v").mean()
+            loss.backward()
+            optimiser.step()
+            optimiser.zero_grad()
+
+        for name, run in zip(found, (step, _call(ddpm.DDPM(network).sample, 64))):
+            with runtime.kernels_set_to(choice):
+                times = dispatch.triton.testing.do_bench(run, warmup=500, rep=3000, quantiles=QUANTILES)
+            found[name][choice] = [round(value, 3) for value in times]
+    for name, times in found.items():
+        print(f"{name}: " + ", ".join(f"kernels {choice} {median:.2f} ms" for choice, (median, *_) in times.items()))
+    return found
