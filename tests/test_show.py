@@ -135,3 +135,21 @@ def test_a_roofline_has_a_panel_for_each_operation_and_a_roof(monkeypatch):
     speed, roof = fig.axes[0].lines[0], fig.axes[0].lines[-1]
     assert list(speed.get_xdata()) == [10**4, 10**6] and list(speed.get_ydata()) == [1.0, 1.0]
     assert set(roof.get_ydata()) == {300}
+
+
+def test_guidance_explorer_follows_its_controls(shown):
+    asked = []
+
+    def pictures(label, scale):
+        asked.append((label, scale))
+        return torch.full((3, 1, 8, 8), scale / 20 - 0.3 * label)
+
+    explorer = show.guidance_explorer(lambda scale: torch.rand(5, 5) * scale, lambda scale: torch.rand(9, 2), pictures,
+                                      ["boot", "bag"])
+    seen = [explorer.picture.value]
+    for control, value in (("scale", 8.0), ("label", 1)):
+        explorer.controls[control].value = value
+        seen.append(explorer.picture.value)
+    assert len(set(seen)) == 3 and asked == [(0, 2.0), (0, 8.0), (1, 8.0)]
+    explorer.twin()
+    assert asked[3:] == [] and "pictures of the class bag" in shown[0][1]["image/jpeg"]["alt"]

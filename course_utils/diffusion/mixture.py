@@ -53,6 +53,15 @@ class GaussianMixture:
         """The mixture after plain Brownian motion, no pull: each bump's variance grows by `variance`."""
         return GaussianMixture(self.means, (self.stds**2 + variance).sqrt(), self.weights)
 
+    def part(self, bumps) -> GaussianMixture:
+        """Only these bumps (a list of their numbers, or a mask (K,)): a class of the mixture by itself."""
+        return GaussianMixture(self.means[bumps], self.stds[bumps], self.weights[bumps])
+
+    def class_log_prob(self, x: Tensor, bumps) -> Tensor:
+        """The log probability (B,) that x (B, D) came from one of these bumps, by Bayes' rule."""
+        parts = self._log_parts(x, self.stds**2)
+        return torch.logsumexp(parts[:, bumps], 1) - torch.logsumexp(parts, 1)
+
     def mirrored(self, width: float = 1.0, reach: int = 2) -> GaussianMixture:
         """The mixture seen in the walls of a box [0, width]^D: each bump's mirror images, `reach` boxes far.
 

@@ -32,14 +32,18 @@ Callback = Callable[[Step], None]
 
 
 def ddpm(denoiser: Denoiser, schedule: NoiseSchedule, xT: Tensor, steps: int | None = None, *,
-         generator: torch.Generator | None = None, callback: Callback | None = None) -> Tensor:
+         push: Callable[[Tensor, int], Tensor] | None = None, generator: torch.Generator | None = None,
+         callback: Callback | None = None) -> Tensor:
     """Ancestral sampling, fresh noise at each step (Ho et al. 2020, algorithm 2, with the posterior's variance).
 
-    xT (B, ...) is pure noise; `steps` in 1..T (default T). Returns x0 like xT.
+    xT (B, ...) is pure noise; `steps` in 1..T (default T); each mean is moved by its variance times `push(xt, t)`, for
+    classifier guidance. Returns x0 like xT.
     """
 
     def update(prediction: Prediction, t: int, s: int) -> Tensor:
         mean, var = schedule.posterior(prediction.x0, prediction.xt, t, s)
+        if push is not None:
+            mean = mean + var * push(prediction.xt, t)
         return mean + var.sqrt() * _noise(mean, generator) if s >= 0 else mean
 
     return _run(denoiser, _times(schedule, steps), xT, update, callback)

@@ -1,7 +1,9 @@
 """The networks: torch modules that load and save themselves with huggingface_hub's mixin."""
 
 from course_utils.networks.checkpoints import NetworkError, load_network, training_record
+from course_utils.networks.classifier import NoisyClassifier
+from course_utils.networks.gan import GAN
 from course_utils.networks.recogniser import Recogniser
 from course_utils.networks.unet import UNet
 
-__all__ = ["NetworkError", "Recogniser", "UNet", "load_network", "training_record"]
+__all__ = ["GAN", "NetworkError", "NoisyClassifier", "Recogniser", "UNet", "load_network", "training_record"]

@@ -10,10 +10,12 @@ from safetensors.torch import load_model
 from torch import nn
 
 from course_utils import runtime
+from course_utils.networks.classifier import NoisyClassifier
+from course_utils.networks.gan import GAN
 from course_utils.networks.recogniser import Recogniser
 from course_utils.networks.unet import UNet
 
-KINDS = {kind.__name__: kind for kind in (UNet, Recogniser)}
+KINDS = {kind.__name__: kind for kind in (UNet, Recogniser, NoisyClassifier, GAN)}
 
 
 class NetworkError(RuntimeError):

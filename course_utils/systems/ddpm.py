@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -47,7 +49,9 @@ def noised(x0: Tensor, draw: torch.Generator, schedule: NoiseSchedule = SCHEDULE
     return {"x0": x0, "t": t, "seed": seed, "xt": q_sample(x0, schedule.at(t, x0).flatten(), seed)}
 
 
-def loss(network, batch: dict[str, Tensor], predicts: str, weight: str, schedule: NoiseSchedule = SCHEDULE) -> Tensor:
-    """The error for each picture of a batch from `noised`, (B,)."""
-    output, abar = network(batch["xt"], batch["t"]), schedule.at(batch["t"], batch["x0"]).flatten()
+def loss(network, batch: dict[str, Tensor], predicts: str, weight: str, schedule: NoiseSchedule = SCHEDULE,
+         condition: Sequence[str] = ()) -> Tensor:
+    """The error for each picture of a batch from `noised`, (B,); the network is given what `condition` names, too."""
+    output = network(batch["xt"], batch["t"], **{name: batch[name] for name in condition})
+    abar = schedule.at(batch["t"], batch["x0"]).flatten()
     return seeded_error(output, predicts, batch["x0"], batch["seed"], abar, weight)

@@ -20,7 +20,7 @@ class Recipe:
 
     name: of the recipe and of the checkpoint. data: the pictures, in words. images: how many to see when nobody says
     otherwise. lr: the highest learning rate, reached after `warmup` batches and then falling to zero. ema: how slowly
-    the averaged weights follow. clip: the longest gradient.
+    the averaged weights follow. betas: of AdamW. clip: the longest gradient.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Recipe:
     lr = 2e-3
     warmup = 100
     ema = 0.999
+    betas = (0.9, 0.99)
     clip = 1.0
     weight_decay = 0.01
     seed = 0
@@ -49,6 +50,10 @@ class Recipe:
     def pictures(self, network: nn.Module) -> Tensor | None:
         """A few pictures (N, C, H, W) in [-1, 1] that show how far the network is; None when it makes none."""
         return None
+
+    def shipped(self, network: nn.Module) -> nn.Module:
+        """What of the trained network goes into the checkpoint: all of it, unless a recipe says otherwise."""
+        return network
 
     def measures(self, network: nn.Module) -> dict[str, float]:
         """How good the network is, on data it was not trained on."""

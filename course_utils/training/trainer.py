@@ -59,7 +59,8 @@ class _Training:
             torch.default_generator.manual_seed(recipe.seed)
             self.plain = recipe.network()
         self.average = copy.deepcopy(self.plain).requires_grad_(False).eval().to(self.accelerator.device)
-        optimiser = torch.optim.AdamW(self.plain.parameters(), recipe.lr, (0.9, 0.99), weight_decay=recipe.weight_decay)
+        optimiser = torch.optim.AdamW(self.plain.parameters(), recipe.lr, recipe.betas,
+                                      weight_decay=recipe.weight_decay)
         self.network, self.optimiser = self.accelerator.prepare(self.plain, optimiser)
         self.images, self.seconds, self.loss = 0, 0.0, 0.0
         self.losses: list[Tensor] = []  # of the batches since the last line of the log
@@ -209,7 +210,7 @@ class _Training:
         self._draw()
         if self.accelerator.is_main_process:
             self._say("Measuring ...")
-            self.run.write_checkpoint(self.average, self._record())
+            self.run.write_checkpoint(self.recipe.shipped(self.average), self._record())
             self._say(f"Trained on {self.images:,} images; the checkpoint is in {self.run.checkpoint}")
         self.accelerator.wait_for_everyone()
         return self.average

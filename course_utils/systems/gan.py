@@ -1,0 +1,51 @@
+"""A class-conditional GAN, the opponent of guided diffusion: pictures in one step (Brock et al. 2019, BigGAN)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.networks import load_network
+from course_utils.runtime import autocast, device, generator
+
+
+class ClassGAN:
+    """A trained `networks.GAN`: `sample(label)`."""
+
+    def __init__(self, network: nn.Module):
+        self.network = network
+
+    @torch.no_grad()
+    def sample(self, label: Tensor, truncation: float | None = None, seed: int = 0) -> Tensor:
+        """A picture for each label (B,): (B, channels, 32, 32).
+
+        truncation: the largest size of a number in z (BigGAN's truncation trick: less variety, fewer failures).
+        """
+        z = latents(len(label), self.network.latent, truncation, generator(seed))
+        where = next(self.network.parameters()).device
+        with autocast(where):
+            return self.network(z.to(where), torch.as_tensor(label).to(where)).float()
+
+
+def latents(n: int, size: int, truncation: float | None, draw: torch.Generator) -> Tensor:
+    """Normal numbers (n, size), none larger than `truncation`. ValueError when that is not above 0."""
+    if truncation is None:
+        return torch.randn(n, size, generator=draw)
+    if not truncation > 0:
+        raise ValueError(f"truncation must be above 0, or None; got {truncation}.")
+    # Equally likely numbers between the two ends, seen through the inverse of the normal distribution
+    end = math.erf(truncation / 2**0.5)
+    return 2**0.5 * torch.erfinv((2 * torch.rand(n, size, generator=draw) - 1) * end)
+
+
+def load(name: str = "gan-garments") -> ClassGAN:
+    """The system with the weights that ship with the course, on this computer's fastest device."""
+    return ClassGAN(load_network(name).to(device()))
+
+
+def loss(network, batch: dict[str, Tensor], penalty: float) -> Tensor:
+    """What discriminator and generator lose on each example of a batch (B,), with the weight of the R1 penalty."""
+    judge, maker, slope = network(batch["z"], batch["label"], batch["pictures"])
+    return judge + maker + penalty / 2 * slope.mean()

@@ -1,0 +1,174 @@
+"""Garments of a wanted class: the networks of notebooks 05 and 06, and the GAN that they are compared with."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from course_utils.datasets import to_model_range
+from course_utils.datasets.garments import CLASSES, Garments
+from course_utils.measure import frechet_distance
+from course_utils.networks import GAN, NoisyClassifier, UNet, load_network
+from course_utils.runtime import generator
+from course_utils.systems import cfg, classifier, ddpm, gan
+from course_utils.training.recipe import Recipe
+from course_utils.training.recipes.ddpm_garments import mirrored
+
+
+class Labelled(Recipe):
+    """Garments with their labels, mirrored at random."""
+
+    data = "garments with labels, train split, 32 x 32, mirrored at random"
+    batch_size = 64
+
+    def pick(self, n: int, draw: torch.Generator) -> tuple[Tensor, Tensor]:
+        """`n` pictures in [-1, 1] and their labels, on draw's device."""
+        chosen = torch.randint(len(self.train), (n,), generator=draw, device=draw.device).cpu()
+        pictures = to_model_range(self.train.images[chosen].to(draw.device))
+        return mirrored(pictures, draw), self.train.labels[chosen].to(draw.device)
+
+    @cached_property
+    def train(self) -> Garments:
+        return Garments("train")
+
+
+class CFGGarments(Labelled):
+    """The U-Net of `ddpm-garments` with a class, which one example in ten does not say."""
+
+    name = "cfg-garments"
+    images, predicts, weight, p_uncond = 600_000, "x0", "soft-v", 0.1
+    samples = 4000
+
+    def network(self) -> UNet:
+        return UNet(channels=1, predicts=self.predicts, classes=len(CLASSES))
+
+    def batch(self, n: int, draw: torch.Generator) -> dict[str, Tensor]:
+        return cfg.noised(*self.pick(n, draw), draw, self.p_uncond, len(CLASSES))
+
+    def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
+        return ddpm.loss(network, batch, self.predicts, self.weight, condition=["label"])
+
+    def pictures(self, network: UNet) -> Tensor:
+        return cfg.ClassConditional(network).sample(torch.arange(10).repeat(4))
+
+    def measures(self, network: UNet) -> dict[str, float]:
+        """The loss on the test split with labels, and of samples at scales 1 and 2 distance and accuracy."""
+        where, test = next(network.parameters()).device, Garments("test")
+        draw = generator(0, where)
+        batches = [cfg.noised(to_model_range(images).to(where), labels.to(where), draw, 0.0, len(CLASSES))
+                   for images, labels in zip(test.images.split(500), test.labels.split(500))]
+        found = {"held_out_loss": round(torch.cat([self.loss(network, batch) for batch in batches]).mean().item(), 5)}
+        for scale in (1.0, 2.0):
+            label, seeds = torch.arange(10).repeat(50), range(self.samples // 500)
+            made = [cfg.ClassConditional(network).sample(label, scale, seed=seed) for seed in seeds]
+            found |= judged(torch.cat(made), label.repeat(len(seeds)), f"scale_{scale:.0f}")
+        return found
+
+
+class PUncond05(CFGGarments):
+    """How often must the class be forgotten? Short trainings for a comparison, this one with 5%."""
+
+    name = "p-uncond-05"
+    images, samples, p_uncond = 64_000, 1000, 0.05
+
+
+class PUncond10(PUncond05):
+    """With 10%, as `cfg-garments`."""
+
+    name, p_uncond = "p-uncond-10", 0.1
+
+
+class PUncond20(PUncond05):
+    """With 20%."""
+
+    name, p_uncond = "p-uncond-20", 0.2
+
+
+class PUncond50(PUncond05):
+    """With half."""
+
+    name, p_uncond = "p-uncond-50", 0.5
+
+
+class GANGarments(Labelled):
+    """A class-conditional GAN with as many parameters in its generator as the U-Net has."""
+
+    name = "gan-garments"
+    images, lr, betas, ema, weight_decay, clip = 400_000, 5e-4, (0.0, 0.99), 0.999, 0.0, 100.0
+    penalty, samples = 1.0, 4000
+
+    def network(self) -> GAN:
+        return GAN(len(CLASSES))
+
+    def batch(self, n: int, draw: torch.Generator) -> dict[str, Tensor]:
+        pictures, label = self.pick(n, draw)
+        return {"pictures": pictures, "label": label, "z": torch.randn(n, 64, generator=draw, device=draw.device)}
+
+    def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
+        return gan.loss(network, batch, self.penalty)
+
+    def shipped(self, network: GAN) -> GAN:
+        """Without the discriminator, which no picture needs."""
+        alone = GAN(len(CLASSES), critic=0).to(next(network.parameters()).device).eval()
+        alone.generator.load_state_dict(network.generator.state_dict())
+        return alone
+
+    def pictures(self, network: GAN) -> Tensor:
+        return gan.ClassGAN(network).sample(torch.arange(10).repeat(4))
+
+    def measures(self, network: GAN) -> dict[str, float]:
+        """Distance and accuracy of samples without truncation."""
+        label = torch.arange(10).repeat(self.samples // 10)
+        return judged(gan.ClassGAN(network).sample(label), label, "untruncated")
+
+
+class ClassifierGarments(Labelled):
+    """Names garments at every level of noise."""
+
+    name = "classifier-garments"
+    images, lr, weight_decay = 200_000, 1e-3, 0.05
+
+    def network(self) -> NoisyClassifier:
+        return NoisyClassifier(list(CLASSES))
+
+    def batch(self, n: int, draw: torch.Generator) -> dict[str, Tensor]:
+        pictures, label = self.pick(n, draw)
+        shift = torch.randint(-2, 3, (2,), generator=draw, device=draw.device).tolist()
+        return self.noised(pictures.roll(shift, (-2, -1)), draw) | {"label": label}
+
+    def noised(self, x0: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
+        return ddpm.noised(x0, draw)
+
+    def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
+        return classifier.loss(network, batch)
+
+    def measures(self, network: NoisyClassifier) -> dict[str, float]:
+        """Its accuracy on the test split at some times."""
+        where, test, found = next(network.parameters()).device, Garments("test"), {}
+        x0, labels = to_model_range(test.images).to(where), test.labels.to(where)
+        for t in (0, 250, 500, 750):
+            eps = torch.randn(x0.shape, generator=generator(t, where), device=where)
+            right = [network(ddpm.SCHEDULE.jump(x, t, e), t).argmax(1) for x, e in zip(x0.split(500), eps.split(500))]
+            found[f"accuracy_at_{t}"] = round((torch.cat(right) == labels).float().mean().item(), 4)
+        return found
+
+
+class CleanClassifierGarments(ClassifierGarments):
+    """The same network, which has never seen noise: what does *not* guide."""
+
+    name = "classifier-garments-clean"
+
+    def noised(self, x0: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
+        return {"xt": x0, "t": torch.zeros(len(x0), dtype=torch.long, device=x0.device)}
+
+
+def judged(made: Tensor, label: Tensor, what: str) -> dict[str, float]:
+    """Distance of pictures to the test split, and the share that the recogniser gives its label."""
+    recogniser = load_network("garment-recogniser").to(made.device)
+    test = to_model_range(Garments("test").images).to(made.device)
+    features, real = recogniser.look(made)[0], recogniser.look(test)[0]
+    named = recogniser.head(features).argmax(1).cpu() == label
+    return {f"frechet_{what}": round(frechet_distance(features, real), 3),
+            f"accuracy_{what}": round(named.float().mean().item(), 4)}

@@ -1,0 +1,212 @@
+"""Guidance: exact on a mixture, the same lines on a network, and both published ways to count the scale."""
+
+import math
+
+import pytest
+import torch
+
+from course_utils.diffusion import GaussianMixture, NoiseSchedule, ddim, ddpm, exact_denoiser
+from course_utils.diffusion.guidance import (
+    checked_scale,
+    classifier_free_guidance,
+    classifier_guidance,
+    classifier_push,
+    gradient,
+    guided_network_denoiser,
+    scale_from_w,
+    w_from_scale,
+)
+from course_utils.measure import energy_distance, two_sample_p
+from course_utils.networks import GAN, NoisyClassifier, UNet
+from course_utils.runtime import generator
+from course_utils.systems import cfg, gan
+from course_utils.systems import ddpm as unconditional
+from course_utils.systems.classifier import ClassifierGuided
+
+SCHEDULE = NoiseSchedule.cosine()
+MIXTURE = GaussianMixture(means=torch.tensor([[-0.9, 0.5], [-0.3, -0.6], [0.2, 0.5], [0.9, -0.1], [0.1, -0.1]]),
+                          stds=torch.full((5,), 0.22))
+WANTED = [0, 1]
+ALL, ONE = exact_denoiser(MIXTURE, SCHEDULE), exact_denoiser(MIXTURE.part(WANTED), SCHEDULE)
+START = torch.randn(1500, 2, generator=generator(1))
+
+
+def log_prob(xt, t):
+    return MIXTURE.noised(SCHEDULE.abar[t]).class_log_prob(xt, WANTED)
+
+
+def test_the_class_probability_is_bayes_rule():
+    x = 0.6 * torch.randn(50, 2, generator=generator(0))
+    share = MIXTURE.weights[WANTED].sum()
+    by_hand = MIXTURE.part(WANTED).log_prob(x).exp() * share / MIXTURE.log_prob(x).exp()
+    assert torch.allclose(MIXTURE.class_log_prob(x, WANTED).exp(), by_hand, atol=1e-5)
+    everyone = MIXTURE.class_log_prob(x, list(range(5)))
+    assert everyone.abs().max() < 1e-5
+
+
+def test_the_slope_against_finite_differences():
+    x, step = torch.randn(20, 2, generator=generator(0)), torch.tensor([1e-2, 0])
+    by_hand = (log_prob(x + step, 300) - log_prob(x - step, 300)) / 2e-2
+    assert torch.allclose(gradient(log_prob, x, 300)[:, 0], by_hand, atol=2e-3)
+
+
+@pytest.mark.parametrize("t", [50, 500, 950])
+@pytest.mark.parametrize("scale", [0, 1, 3])
+def test_with_exact_denoisers_both_ways_are_one(t, scale):
+    """Bayes' rule: the slope of the classifier is the difference of the two scores."""
+    by_classifier = classifier_guidance(ALL, log_prob, scale)(START, t)
+    free = classifier_free_guidance(ONE, ALL, scale)(START, t)
+    assert torch.allclose(by_classifier.eps, free.eps, atol=2e-3)
+    if scale < 2:
+        assert torch.allclose(free.eps, (ONE if scale else ALL)(START, t).eps, atol=1e-4)
+
+
+def test_at_scale_1_the_samples_are_those_of_the_class():
+    truth = MIXTURE.part(WANTED).sample(1500, generator(9))
+    pushed = ddpm(ALL, SCHEDULE, START, 500, push=classifier_push(log_prob, 1), generator=generator(2))
+    bent = ddim(classifier_guidance(ALL, log_prob, 1), SCHEDULE, START, 100)
+    assert two_sample_p(pushed, truth) > 0.01 and two_sample_p(bent, truth) > 0.01
+    assert two_sample_p(ddpm(ALL, SCHEDULE, START, 500, generator=generator(2)), truth) < 0.01
+
+
+def test_above_1_the_samples_are_not_those_of_the_tilted_density():
+    x = MIXTURE.sample(200_000, generator(5))
+    draws = torch.multinomial((4 * MIXTURE.class_log_prob(x, WANTED)).exp(), 3000, generator=generator(6))
+    tilted, again = x[draws].chunk(2)
+    guided = ddim(classifier_guidance(ALL, log_prob, 4), SCHEDULE, START, 100)
+    assert energy_distance(guided, tilted) > 20 * abs(energy_distance(again, tilted)) + 0.05
+
+
+def test_both_ways_to_count():
+    assert scale_from_w(0) == 1 and w_from_scale(scale_from_w(2.5)) == 2.5
+    given, free = ONE(START, 400).eps, ALL(START, 400).eps
+    w = 1.5
+    assert torch.allclose(classifier_free_guidance(ONE, ALL, scale_from_w(w))(START, 400).eps,
+                          (1 + w) * given - w * free, atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [-1, math.nan, math.inf, 1e6])
+def test_a_wrong_scale_is_a_sentence(scale):
+    for made in (lambda: checked_scale(scale), lambda: classifier_guidance(ALL, log_prob, scale),
+                 lambda: classifier_push(log_prob, scale), lambda: classifier_free_guidance(ONE, ALL, scale),
+                 lambda: tiny().denoiser(torch.tensor([1]), scale)):
+        with pytest.raises(ValueError, match="the guidance scale must be a number from 0"):
+            made()
+
+
+# --- networks
+
+
+def alive(**options):
+    """A small network whose ends are not zero, so that every part of it counts."""
+    torch.manual_seed(0)
+    network = UNet(widths=(8, 16), middle=1, **options).eval()
+    for parameter in network.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.2)
+    return network
+
+
+def tiny(**options):
+    """A class-conditional system whose answers depend on the class."""
+    return cfg.ClassConditional(alive(classes=3, **options))
+
+
+@pytest.mark.parametrize("predicts", ["x0", "eps", "v"])
+@pytest.mark.parametrize("scale", [0.0, 1.0, 2.5])
+def test_one_batch_of_both_is_the_wrapper_around_two_denoisers(predicts, scale, monkeypatch):
+    monkeypatch.setenv("COURSE_PRECISION", "no")
+    model, xt = tiny(predicts=predicts), torch.randn(4, 1, 8, 8, generator=generator(0))
+    label = torch.tensor([0, 1, 2, 3])
+    given, free = model.denoiser(label, 1.0, None), model.denoiser(torch.full((4,), 3), 1.0, None)
+    with torch.no_grad():
+        together = model.denoiser(label, scale, None)(xt, 300)
+        apart = classifier_free_guidance(given, free, scale)(xt, 300)
+    assert torch.allclose(together.x0, apart.x0, atol=1e-3) and torch.allclose(together.eps, apart.eps, atol=1e-3)
+
+
+def test_the_condition_matters_and_the_picture_depends_on_seed_label_and_scale():
+    model, label = tiny(), torch.tensor([0, 1])
+    one = model.sample(label, 3.0, steps=3, size=8)
+    assert torch.equal(one, model.sample(label, 3.0, steps=3, size=8)) and one.abs().max() <= 1.001
+    for other in (model.sample(label.flip(0), 3.0, steps=3, size=8), model.sample(label, 1.0, steps=3, size=8),
+                  model.sample(label, 3.0, steps=3, size=8, seed=1)):
+        assert not torch.equal(one, other)
+
+
+def test_dynamic_thresholding_is_passed_on():
+    label = torch.tensor([0, 1])
+    network = lambda xt, t, label: 5 * xt  # noqa: E731
+    xt = torch.randn(2, 1, 8, 8, generator=generator(0))
+    for threshold, largest in ((None, 5), ("static", 1), (0.9, 1)):
+        denoiser = guided_network_denoiser(network, SCHEDULE, "x0", {"label": label}, {"label": label}, 2.0, threshold)
+        assert (denoiser(xt, 500).x0.abs().max() > 1.5) == (largest > 1)
+
+
+@pytest.mark.parametrize("label", [torch.tensor([0, 4]), torch.tensor([-1]), torch.tensor([0.5]), torch.tensor(1),
+                                   torch.zeros(2, 2, dtype=torch.long)])
+def test_a_wrong_label_is_a_sentence(label):
+    with pytest.raises(ValueError, match="labels must be whole numbers in 0..2 .or 3: none."):
+        tiny().sample(label)
+
+
+def test_labels_are_forgotten_at_the_rate_that_was_asked_for():
+    x0, label = torch.zeros(4000, 1, 2, 2), torch.arange(4000) % 10
+    batch = cfg.noised(x0, label, generator(0), 0.2, 10)
+    assert abs((batch["label"] == 10).float().mean() - 0.2) < 0.03
+    kept = batch["label"] < 10
+    assert torch.equal(batch["label"][kept], label[kept])
+
+
+def test_a_classifier_guides_a_network():
+    model = unconditional.DDPM(alive())
+    classifier = NoisyClassifier(["a", "b"], widths=(8, 16)).eval()
+    guided = ClassifierGuided(model, classifier)
+    xt = torch.randn(2, 1, 8, 8, generator=generator(0))
+    both = [guided.log_prob(torch.full((2,), label))(xt, 100).exp() for label in (0, 1)]
+    assert torch.allclose(sum(both), torch.ones(2), atol=1e-4)
+    label = torch.tensor([0, 1])
+    for stochastic in (True, False):
+        free, far = (guided.sample(label, scale, steps=3, size=8, stochastic=stochastic) for scale in (0.0, 50.0))
+        assert far.isfinite().all() and not torch.equal(free, far)
+        assert stochastic or far.abs().max() <= 1.001
+    with pytest.raises(ValueError, match="labels must be whole numbers"):
+        guided.sample(torch.tensor([7]))
+    with pytest.raises(ValueError, match="must be multiples of 4; got .1, 1, 6, 8."):
+        classifier(torch.zeros(1, 1, 6, 8), 0)
+
+
+# --- the opponent
+
+
+def test_the_generator_learns_from_its_own_loss_and_the_discriminator_from_its_own():
+    torch.manual_seed(0)
+    network = GAN(3, width=16, critic=8, latent=8)
+    z, label, real = torch.randn(8, 8), torch.arange(8) % 3, torch.randn(8, 1, 32, 32).tanh()
+    judge, maker, slope = network(z, label, real)
+    assert judge.shape == maker.shape == (8,) and slope.shape == (1,)
+    for loss, moved, still in ((judge, network.discriminator, network.generator),
+                               (maker, network.generator, network.discriminator),
+                               (slope, network.discriminator, network.generator)):
+        network.zero_grad()
+        loss.sum().backward(retain_graph=True)
+        assert any(p.grad is not None and p.grad.any() for p in moved.parameters())
+        assert not any(p.grad is not None and p.grad.any() for p in still.parameters())
+
+
+def test_truncation_cuts_the_normal_distribution():
+    whole = gan.latents(4000, 8, None, generator(0))
+    for end in (0.5, 2.0):
+        cut = gan.latents(4000, 8, end, generator(0))
+        inside = whole[whole.abs() < end]
+        assert cut.abs().max() <= end * 1.001 and abs(cut.std() - inside.std()) < 0.02
+    for wrong in (0, -1.0, math.nan):
+        with pytest.raises(ValueError, match="truncation must be above 0"):
+            gan.latents(1, 1, wrong, generator(0))
+
+
+def test_wrong_labels_for_a_gan_are_a_sentence():
+    network = GAN(3, width=16, critic=0, latent=8)
+    with pytest.raises(ValueError, match="label .B,. in 0..2; got .2, 8., and labels 0..3"):
+        network(torch.zeros(2, 8), torch.tensor([0, 3]))
+    assert network(torch.zeros(2, 8), torch.tensor([0, 2])).shape == (2, 1, 32, 32)
