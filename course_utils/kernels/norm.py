@@ -11,7 +11,7 @@ from torch.nn.functional import group_norm, silu
 
 from course_utils.kernels.dispatch import interpreted, jit, next_power_of_2, tl, triton, use_kernel, warps
 
-TILE = 8192  # elements of one program: a group of up to that many is read once, a larger one twice
+TILE = 8192  # elements of one program; when all pixels of its groups do not fit, they are cut, and x is read twice
 
 
 def group_norm_silu(x: Tensor, weight: Tensor, bias: Tensor, groups: int, scale: Tensor | None = None,
