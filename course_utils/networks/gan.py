@@ -6,7 +6,7 @@ import torch
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.functional import avg_pool2d, interpolate, leaky_relu, pixel_shuffle, pixel_unshuffle, silu
+from torch.nn.functional import avg_pool2d, interpolate, leaky_relu, pixel_shuffle, pixel_unshuffle, silu, softplus
 
 from course_utils.networks.blocks import GroupNormSiLU, ResidualBlock
 
@@ -17,10 +17,11 @@ class GAN(nn.Module, PyTorchModelHubMixin):
 
     z (B, latent) normal numbers; label (B,) in 0..classes-1. ValueError for others.
     With real `pictures` (B, channels, 32, 32) of these labels it answers what training needs, so that one optimiser can
-    train both networks: the losses (B,) of the discriminator (hinge) and of the generator, and the squared slopes (n,)
-    of the discriminator at some of the real pictures.
-    Source: Goodfellow et al. 2014; class-conditional norms and hinge loss from Brock et al. 2019 (BigGAN), the penalty
-    on the slope (R1) from Mescheder et al. 2018.
+    train both networks: the losses (B,) of the discriminator and of the generator, each about pairs of a real and a
+    made picture of one label, and the squared slopes (n,) of the discriminator at some pictures of both kinds.
+    Source: Goodfellow et al. 2014; class-conditional norms from Brock et al. 2019 (BigGAN), the loss of pairs from
+    Jolicoeur-Martineau 2019, the penalties on the slope (R1, R2) from Mescheder et al. 2018, all together from Huang
+    et al. 2024 (R3GAN).
     """
 
     def __init__(self, classes: int, channels: int = 1, latent: int = 64, width: int = 128, critic: int = 64):
@@ -43,10 +44,17 @@ class GAN(nn.Module, PyTorchModelHubMixin):
         # The generator is judged by the same discriminator, which must not learn from that
         frozen = {name: value.detach() for name, value in judge.named_parameters()}
         fooled = functional_call(judge, frozen, (made, label))
-        with torch.autocast(pictures.device.type, enabled=False), torch.enable_grad():
-            some = pictures[: max(1, len(pictures) // 8)].float().requires_grad_()
-            (slope,) = torch.autograd.grad(judge(some, label[: len(some)]).sum(), some, create_graph=True)
-        return (1 - real).relu() + (1 + fake).relu(), -fooled, slope.square().flatten(1).sum(1)
+        some = max(1, len(pictures) // 8)
+        slopes = [_slope(judge, part[:some].detach(), label[:some]) for part in (pictures, made)]
+        return softplus(fake - real), softplus(real.detach() - fooled), sum(slopes)
+
+
+def _slope(judge: nn.Module, pictures: Tensor, label: Tensor) -> Tensor:
+    """The squared slope of the discriminator (n,) at some pictures."""
+    with torch.autocast(pictures.device.type, enabled=False), torch.enable_grad():
+        free = pictures.float().requires_grad_()
+        (slope,) = torch.autograd.grad(judge(free, label).sum(), free, create_graph=True)
+    return slope.square().flatten(1).sum(1)
 
 
 class Generator(nn.Module):

@@ -46,6 +46,6 @@ def load(name: str = "gan-garments") -> ClassGAN:
 
 
 def loss(network, batch: dict[str, Tensor], penalty: float) -> Tensor:
-    """What discriminator and generator lose on each example of a batch (B,), with the weight of the R1 penalty."""
+    """What discriminator and generator lose on each example of a batch (B,), with the weight of the penalty."""
     judge, maker, slope = network(batch["z"], batch["label"], batch["pictures"])
     return judge + maker + penalty / 2 * slope.mean()
