@@ -92,16 +92,10 @@ def faster_from(points: list[dict]) -> dict[str, int]:
     """For each operation the size from which on its kernel was never slower than its definition; none if it was."""
     found = {}
     for op in {point["op"].partition(",")[0] for point in points}:
-        sizes = {}
-        for point in points:
-            if point["op"].partition(",")[0] == op:
-                times, size = point["microseconds"], torch.Size(point["shape"]).numel()
-                sizes[size] = sizes.get(size, True) and times["kernel"][0] <= times["definition"][0]
-        good = []
-        for size in sorted(sizes, reverse=True):
-            if not sizes[size]:
-                break
-            good.append(size)
+        mine = [(torch.Size(point["shape"]).numel(), point["microseconds"]) for point in points
+                if point["op"].partition(",")[0] == op]
+        slow = max((size for size, times in mine if times["kernel"][0] > times["definition"][0]), default=0)
+        good = [size for size, _ in mine if size > slow]
         if good:
             found[op] = min(good)
     return found

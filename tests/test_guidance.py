@@ -17,11 +17,12 @@ from course_utils.diffusion.guidance import (
     w_from_scale,
 )
 from course_utils.measure import energy_distance, two_sample_p
-from course_utils.networks import GAN, NoisyClassifier, UNet
+from course_utils.networks import GAN, NoisyClassifier
 from course_utils.runtime import generator
 from course_utils.systems import cfg, gan
 from course_utils.systems import ddpm as unconditional
 from course_utils.systems.classifier import ClassifierGuided
+from tests.tiny import alive
 
 SCHEDULE = NoiseSchedule.cosine()
 MIXTURE = GaussianMixture(means=torch.tensor([[-0.9, 0.5], [-0.3, -0.6], [0.2, 0.5], [0.9, -0.1], [0.1, -0.1]]),
@@ -95,16 +96,6 @@ def test_a_wrong_scale_is_a_sentence(scale):
 
 
 # --- networks
-
-
-def alive(**options):
-    """A small network whose ends are not zero, so that every part of it counts."""
-    torch.manual_seed(0)
-    network = UNet(widths=(8, 16), middle=1, **options).eval()
-    for parameter in network.parameters():
-        if not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.2)
-    return network
 
 
 def tiny(**options):

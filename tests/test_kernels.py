@@ -11,10 +11,10 @@ import torch
 from course_utils import bench
 from course_utils.diffusion import ddim, dpmpp
 from course_utils.kernels import dispatch, guided, noising, norm
-from course_utils.networks import UNet
 from course_utils.runtime import generator
 from course_utils.systems import ddpm
 from tests.conftest import ROOT
+from tests.tiny import alive
 
 needs_triton = pytest.mark.skipif(dispatch.triton is None, reason="Triton is not installed (Linux only)")
 WHERE = "cuda" if dispatch.triton and not dispatch.interpreted() else "cpu"
@@ -208,13 +208,7 @@ def test_gradients_against_finite_differences(which):
 
 
 def network(predicts):
-    """A small network whose ends are not zero, so that every part of it counts."""
-    torch.manual_seed(0)
-    made = UNet(widths=(8, 16), middle=1, predicts=predicts)
-    for parameter in made.parameters():
-        if not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.1)
-    return made.to(WHERE)
+    return alive(std=0.1, predicts=predicts).to(WHERE)
 
 
 @needs_triton
@@ -242,14 +236,14 @@ def test_a_sampling_run_is_the_same_with_kernels_and_without(sampler, monkeypatc
     made = []
     for choice in ("on", "off"):
         monkeypatch.setenv("COURSE_KERNELS", choice)
-        made.append(ddpm.DDPM(network("v").eval()).sample(2, steps=5, seed=4, size=16, sampler=sampler))
+        made.append(ddpm.DDPM(network("v")).sample(2, steps=5, seed=4, size=16, sampler=sampler))
     assert off(*made) < 1e-4 and made[0].std() > 0.1
 
 
 @needs_triton
 def test_with_kernels_the_same_seed_gives_the_same_picture(monkeypatch):
     monkeypatch.setenv("COURSE_KERNELS", "on")
-    model = ddpm.DDPM(network("x0").eval())
+    model = ddpm.DDPM(network("x0"))
     assert torch.equal(*(model.sample(2, steps=3, seed=4, size=8) for _ in range(2)))
 
 

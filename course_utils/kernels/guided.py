@@ -27,7 +27,7 @@ def guided_step(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, pred
     ground grey.
     Returns x like xt. On a GPU it is one kernel where that was measured to be faster.
     """
-    level = 0.0 if threshold in (None, "static") else float(threshold)
+    level = _level(threshold)
     if predicts not in NAMES or not 0 <= level < 1:
         raise ValueError(f"predicts must be eps, x0 or v, and threshold None, \"static\" or a share in (0, 1); got "
                          f"{predicts!r} and {threshold!r}.")
@@ -42,8 +42,12 @@ def fused(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, predicts: 
     abars = [torch.as_tensor(abar, device=xt.device, dtype=torch.float32).reshape(-1).expand(len(xt))
              for abar in (abar_t, abar_s)]
     parts = [part if part is None else part.contiguous() for part in (xt, output, without)]
-    level = 0.0 if threshold in (None, "static") else float(threshold)
-    return _op(*parts, *abars, scale, NAMES.index(predicts), threshold == "static", level)
+    return _op(*parts, *abars, scale, NAMES.index(predicts), threshold == "static", _level(threshold))
+
+
+def _level(threshold: str | float | None) -> float:
+    """The percentile's share, 0 for none."""
+    return 0.0 if threshold in (None, "static") else float(threshold)
 
 
 def reference(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, predicts: str, **guidance) -> Tensor:

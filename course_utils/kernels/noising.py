@@ -124,7 +124,7 @@ def _mixed(x0_ptr, at, mask, a, b, eps):
 
 
 @jit
-def _places(n, quarter, BLOCK: tl.constexpr):
+def _places(n, BLOCK: tl.constexpr):
     """The counters of this program, and where the first of their four numbers stands in the batch."""
     i = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     return i, tl.program_id(0).to(tl.int64) * n + i
@@ -133,17 +133,16 @@ def _places(n, quarter, BLOCK: tl.constexpr):
 @jit
 def _mix_kernel(x0_ptr, seed_ptr, a_ptr, b_ptr, xt_ptr, n, quarter, BLOCK: tl.constexpr):
     picture = tl.program_id(0)
-    i, at = _places(n, quarter, BLOCK)
+    i, at = _places(n, BLOCK)
     a, b = tl.load(a_ptr + picture), tl.load(b_ptr + picture)
     eps0, eps1, eps2, eps3 = tl.randn4x(tl.load(seed_ptr + picture), i)
-    mask = i < quarter
-    tl.store(xt_ptr + at, _mixed(x0_ptr, at, mask, a, b, eps0), mask)
-    at, i, mask = at + quarter, i + quarter, mask & (i + quarter < n)
-    tl.store(xt_ptr + at, _mixed(x0_ptr, at, mask, a, b, eps1), mask)
-    at, i, mask = at + quarter, i + quarter, mask & (i + quarter < n)
-    tl.store(xt_ptr + at, _mixed(x0_ptr, at, mask, a, b, eps2), mask)
-    at, i, mask = at + quarter, i + quarter, mask & (i + quarter < n)
-    tl.store(xt_ptr + at, _mixed(x0_ptr, at, mask, a, b, eps3), mask)
+    mask0 = i < quarter
+    mask1, mask2, mask3 = [mask0 & (i + k * quarter < n) for k in (1, 2, 3)]
+    at1, at2, at3 = [at + k * quarter for k in (1, 2, 3)]
+    tl.store(xt_ptr + at, _mixed(x0_ptr, at, mask0, a, b, eps0), mask0)
+    tl.store(xt_ptr + at1, _mixed(x0_ptr, at1, mask1, a, b, eps1), mask1)
+    tl.store(xt_ptr + at2, _mixed(x0_ptr, at2, mask2, a, b, eps2), mask2)
+    tl.store(xt_ptr + at3, _mixed(x0_ptr, at3, mask3, a, b, eps3), mask3)
 
 
 @jit
@@ -157,7 +156,7 @@ def _off(output_ptr, x0_ptr, at, mask, a, b, eps):
 def _error_kernel(output_ptr, x0_ptr, seed_ptr, a_ptr, b_ptr, parts_ptr, grow_ptr, slope_ptr, n, quarter,
                   GRADIENT: tl.constexpr, BLOCK: tl.constexpr):
     picture = tl.program_id(0)
-    i, at = _places(n, quarter, BLOCK)
+    i, at = _places(n, BLOCK)
     a, b = tl.load(a_ptr + picture), tl.load(b_ptr + picture)
     eps0, eps1, eps2, eps3 = tl.randn4x(tl.load(seed_ptr + picture), i)
     mask0 = i < quarter

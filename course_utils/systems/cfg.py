@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from course_utils.diffusion import Denoiser, NoiseSchedule, ddim
 from course_utils.diffusion.guidance import guided_network_denoiser
 from course_utils.networks import load_network
-from course_utils.runtime import device, generator
+from course_utils.runtime import device
 from course_utils.systems import ddpm
 
 
@@ -24,23 +24,23 @@ class ClassConditional:
 
     def denoiser(self, label: Tensor, scale: float = 1.0, threshold: str | float | None = "static") -> Denoiser:
         """Guided towards label (B,), for batches of that size. ValueError for a wrong label or scale."""
-        label = checked_labels(label, self.classes).to(next(self.network.parameters()).device)
+        label = checked_labels(label, self.classes, or_none=True).to(next(self.network.parameters()).device)
         return guided_network_denoiser(self.network, self.schedule, self.network.predicts, {"label": label},
                                        {"label": torch.full_like(label, self.classes)}, scale, threshold)
 
     def sample(self, label: Tensor, scale: float = 2.0, steps: int = 20, seed: int = 0, size: int = 32, sampler=ddim,
                threshold: str | float | None = "static", **options) -> Tensor:
         """A picture for each label (B,): (B, channels, size, size); equal seeds give equal noise."""
-        denoiser, where = self.denoiser(label, scale, threshold), next(self.network.parameters()).device
-        xT = torch.randn(len(label), self.network.channels, size, size, generator=generator(seed)).to(where)
-        return sampler(denoiser, self.schedule, xT, steps, generator=generator(seed + 1, where), **options)
+        denoiser = self.denoiser(label, scale, threshold)
+        return ddpm.sampled(denoiser, self, len(label), steps, seed, size, sampler, **options)
 
 
-def checked_labels(label: Tensor, classes: int) -> Tensor:
-    """The labels as int64 (B,). ValueError when they are no whole numbers in 0..classes (`classes` is "none")."""
-    label = torch.as_tensor(label)
-    if label.ndim != 1 or label.is_floating_point() or bool((label < 0).any()) or bool((label > classes).any()):
-        raise ValueError(f"labels must be whole numbers in 0..{classes - 1} (or {classes}: none), one a picture; got "
+def checked_labels(label: Tensor, classes: int, or_none: bool = False) -> Tensor:
+    """The labels as int64 (B,). ValueError when they are no whole numbers in 0..classes-1 (`or_none`: or `classes`)."""
+    label, last = torch.as_tensor(label), classes - 1 + or_none
+    if label.ndim != 1 or label.is_floating_point() or bool((label < 0).any()) or bool((label > last).any()):
+        none = f" (or {classes}: none)" if or_none else ""
+        raise ValueError(f"labels must be whole numbers in 0..{classes - 1}{none}, one a picture; got "
                          f"{label.tolist() if label.numel() < 9 else tuple(label.shape)}.")
     return label.long()
 

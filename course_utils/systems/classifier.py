@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, log_softmax
 
 from course_utils.diffusion import ddim, ddpm
 from course_utils.diffusion.guidance import LogProb, classifier_guidance, classifier_push
 from course_utils.networks import load_network
-from course_utils.runtime import autocast, device, generator
+from course_utils.runtime import autocast, device
 from course_utils.systems import ddpm as unconditional
 from course_utils.systems.cfg import checked_labels
 
@@ -22,20 +21,18 @@ class ClassifierGuided:
 
     def log_prob(self, label: Tensor) -> LogProb:
         """log p(label | xt) as a function of (xt, t), for batches of the size of label (B,)."""
-        label = checked_labels(label, len(self.classifier.names) - 1)
+        label = checked_labels(label, len(self.classifier.names))
         return lambda xt, t: class_log_prob(self.classifier, xt, t, label.to(xt.device))
 
     def sample(self, label: Tensor, scale: float = 1.0, steps: int = 20, seed: int = 0, size: int = 32,
                stochastic: bool = True) -> Tensor:
         """A picture for each label (B,): by algorithm 1 (ddpm's mean is pushed) or 2 (ddim's noise is bent)."""
-        network = self.model.network
-        where, log_prob = next(network.parameters()).device, self.log_prob(label)
-        xT = torch.randn(len(label), network.channels, size, size, generator=generator(seed)).to(where)
+        denoiser, log_prob = self.model.denoiser(), self.log_prob(label)
         if stochastic:
-            return ddpm(self.model.denoiser(), self.model.schedule, xT, steps, generator=generator(seed + 1, where),
-                        push=classifier_push(log_prob, scale))
-        guided = classifier_guidance(self.model.denoiser(), log_prob, scale, clip=True)
-        return ddim(guided, self.model.schedule, xT, steps)
+            sampler, options = ddpm, {"push": classifier_push(log_prob, scale)}
+        else:
+            denoiser, sampler, options = classifier_guidance(denoiser, log_prob, scale, clip=True), ddim, {}
+        return unconditional.sampled(denoiser, self.model, len(label), steps, seed, size, sampler, **options)
 
 
 def class_log_prob(classifier: nn.Module, xt: Tensor, t, label: Tensor) -> Tensor:

@@ -31,10 +31,14 @@ class DDPM:
 
     def sample(self, n: int, steps: int = 20, seed: int = 0, size: int = 32, sampler=ddim, **options) -> Tensor:
         """`n` new pictures (n, channels, size, size), on the network's device; equal seeds give equal pictures."""
-        where = next(self.network.parameters()).device
-        draws = generator(seed)
-        xT = torch.randn(n, self.network.channels, size, size, generator=draws).to(where)
-        return sampler(self.denoiser(), self.schedule, xT, steps, generator=generator(seed + 1, where), **options)
+        return sampled(self.denoiser(), self, n, steps, seed, size, sampler, **options)
+
+
+def sampled(denoiser: Denoiser, system, n: int, steps: int, seed: int, size: int, sampler, **options) -> Tensor:
+    """`n` pictures of a system with `network` and `schedule` by any denoiser, on the network's device."""
+    where = next(system.network.parameters()).device
+    xT = torch.randn(n, system.network.channels, size, size, generator=generator(seed)).to(where)
+    return sampler(denoiser, system.schedule, xT, steps, generator=generator(seed + 1, where), **options)
 
 
 def load(name: str = "ddpm-garments") -> DDPM:

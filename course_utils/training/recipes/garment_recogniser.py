@@ -15,7 +15,26 @@ from course_utils.training.recipe import Recipe
 from course_utils.training.recipes.ddpm_garments import mirrored
 
 
-class GarmentRecogniser(Recipe):
+class Labelled(Recipe):
+    """Garments with their labels, shifted by up to `shift` pixels and mirrored at random."""
+
+    shift = 0
+
+    def pick(self, n: int, draw: torch.Generator) -> tuple[Tensor, Tensor]:
+        """`n` pictures in [-1, 1] and their labels, on draw's device."""
+        chosen = torch.randint(len(self.train), (n,), generator=draw, device=draw.device).cpu()
+        pictures = to_model_range(self.train.images[chosen].to(draw.device))
+        if self.shift:
+            way = torch.randint(-self.shift, self.shift + 1, (2,), generator=draw, device=draw.device).tolist()
+            pictures = pictures.roll(way, (-2, -1))
+        return mirrored(pictures, draw), self.train.labels[chosen].to(draw.device)
+
+    @cached_property
+    def train(self) -> Garments:
+        return Garments("train")
+
+
+class GarmentRecogniser(Labelled):
     """Clean pictures, shifted by up to two pixels and mirrored at random."""
 
     name = "garment-recogniser"
@@ -24,15 +43,14 @@ class GarmentRecogniser(Recipe):
     lr = 3e-3
     weight_decay = 0.05
     ema = 0.99
+    shift = 2
 
     def network(self) -> Recogniser:
         return Recogniser(list(CLASSES), channels=1)
 
     def batch(self, n: int, draw: torch.Generator) -> dict[str, Tensor]:
-        chosen = torch.randint(len(self.train.images), (n,), generator=draw, device=draw.device).cpu()
-        shift = torch.randint(-2, 3, (2,), generator=draw, device=draw.device).tolist()
-        pictures = to_model_range(self.train.images[chosen].to(draw.device)).roll(shift, (-2, -1))
-        return {"pictures": mirrored(pictures, draw), "labels": self.train.labels[chosen].to(draw.device)}
+        pictures, labels = self.pick(n, draw)
+        return {"pictures": pictures, "labels": labels}
 
     def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
         return cross_entropy(network(batch["pictures"]), batch["labels"], reduction="none")
@@ -42,7 +60,3 @@ class GarmentRecogniser(Recipe):
         p = torch.cat([network(part.to(where)).softmax(1).cpu() for part in to_model_range(test.images).split(500)])
         return {"accuracy": round((p.argmax(1) == test.labels).float().mean().item(), 4),
                 "share_named_above_0.5": round((p.amax(1) > 0.5).float().mean().item(), 4)}
-
-    @cached_property
-    def train(self) -> Garments:
-        return Garments("train")

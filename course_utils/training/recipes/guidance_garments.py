@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import torch
 from torch import Tensor
 
 from course_utils.datasets import to_model_range
 from course_utils.datasets.garments import CLASSES, Garments
-from course_utils.measure import frechet_distance
-from course_utils.networks import GAN, NoisyClassifier, UNet, load_network
+from course_utils.networks import GAN, NoisyClassifier, UNet
 from course_utils.runtime import generator
 from course_utils.systems import cfg, classifier, ddpm, gan
-from course_utils.training.recipe import Recipe
-from course_utils.training.recipes.ddpm_garments import mirrored
+from course_utils.training.recipes.ddpm_garments import judged
+from course_utils.training.recipes.garment_recogniser import Labelled
 
 
-class Labelled(Recipe):
-    """Garments with their labels, mirrored at random."""
+class GuidanceRecipe(Labelled):
+    """Garments with labels, in batches of 64."""
 
     data = "garments with labels, train split, 32 x 32, mirrored at random"
     batch_size = 64
 
-    def pick(self, n: int, draw: torch.Generator) -> tuple[Tensor, Tensor]:
-        """`n` pictures in [-1, 1] and their labels, on draw's device."""
-        chosen = torch.randint(len(self.train), (n,), generator=draw, device=draw.device).cpu()
-        pictures = to_model_range(self.train.images[chosen].to(draw.device))
-        return mirrored(pictures, draw), self.train.labels[chosen].to(draw.device)
 
-    @cached_property
-    def train(self) -> Garments:
-        return Garments("train")
-
-
-class CFGGarments(Labelled):
+class CFGGarments(GuidanceRecipe):
     """The U-Net of `ddpm-garments` with a class, which one example in ten does not say."""
 
     name = "cfg-garments"
@@ -63,7 +50,7 @@ class CFGGarments(Labelled):
         for scale in (1.0, 2.0):
             label, seeds = torch.arange(10).repeat(50), range(self.samples // 500)
             made = [cfg.ClassConditional(network).sample(label, scale, seed=seed) for seed in seeds]
-            found |= judged(torch.cat(made), label.repeat(len(seeds)), f"scale_{scale:.0f}")
+            found |= scores(torch.cat(made), label.repeat(len(seeds)), f"scale_{scale:.0f}")
         return found
 
 
@@ -92,7 +79,7 @@ class PUncond50(PUncond05):
     name, p_uncond = "p-uncond-50", 0.5
 
 
-class GANGarments(Labelled):
+class GANGarments(GuidanceRecipe):
     """A class-conditional GAN with as many parameters in its generator as the U-Net has."""
 
     name = "gan-garments"
@@ -121,22 +108,22 @@ class GANGarments(Labelled):
     def measures(self, network: GAN) -> dict[str, float]:
         """Distance and accuracy of samples without truncation."""
         label = torch.arange(10).repeat(self.samples // 10)
-        return judged(gan.ClassGAN(network).sample(label), label, "untruncated")
+        return scores(gan.ClassGAN(network).sample(label), label, "untruncated")
 
 
-class ClassifierGarments(Labelled):
+class ClassifierGarments(GuidanceRecipe):
     """Names garments at every level of noise."""
 
     name = "classifier-garments"
-    images, lr, weight_decay = 200_000, 1e-3, 0.05
+    data = "garments with labels, train split, 32 x 32, shifted by up to two pixels, mirrored at random"
+    images, lr, weight_decay, shift = 200_000, 1e-3, 0.05, 2
 
     def network(self) -> NoisyClassifier:
         return NoisyClassifier(list(CLASSES))
 
     def batch(self, n: int, draw: torch.Generator) -> dict[str, Tensor]:
         pictures, label = self.pick(n, draw)
-        shift = torch.randint(-2, 3, (2,), generator=draw, device=draw.device).tolist()
-        return self.noised(pictures.roll(shift, (-2, -1)), draw) | {"label": label}
+        return self.noised(pictures, draw) | {"label": label}
 
     def noised(self, x0: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
         return ddpm.noised(x0, draw)
@@ -164,11 +151,8 @@ class CleanClassifierGarments(ClassifierGarments):
         return {"xt": x0, "t": torch.zeros(len(x0), dtype=torch.long, device=x0.device)}
 
 
-def judged(made: Tensor, label: Tensor, what: str) -> dict[str, float]:
+def scores(made: Tensor, label: Tensor, what: str) -> dict[str, float]:
     """Distance of pictures to the test split, and the share that the recogniser gives its label."""
-    recogniser = load_network("garment-recogniser").to(made.device)
-    test = to_model_range(Garments("test").images).to(made.device)
-    features, real = recogniser.look(made)[0], recogniser.look(test)[0]
-    named = recogniser.head(features).argmax(1).cpu() == label
-    return {f"frechet_{what}": round(frechet_distance(features, real), 3),
-            f"accuracy_{what}": round(named.float().mean().item(), 4)}
+    distance, named = judged(made)
+    return {f"frechet_{what}": round(distance, 3),
+            f"accuracy_{what}": round((named == label).float().mean().item(), 4)}
