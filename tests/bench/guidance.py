@@ -9,7 +9,6 @@ stays the same. The networks that were trained for the comparison of p_uncond ar
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import time
 from pathlib import Path
@@ -21,10 +20,9 @@ from course_utils import runtime
 from course_utils.datasets import to_model_range
 from course_utils.datasets.garments import CLASSES, Garments
 from course_utils.diffusion import ddpm
-from course_utils.measure import frechet_distance, precision_recall, spread
 from course_utils.networks import load_network
 from course_utils.systems import cfg, classifier, gan
-from tests.bench.steps import write
+from tests.bench.steps import fingerprint, judge, write
 
 BATCH, STEPS = 250, 20
 CLASSIFIER_SCALES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
@@ -64,14 +62,11 @@ def systems(runs: Path) -> dict[str, tuple]:
     return found
 
 
-def judge(pictures: Tensor, label: Tensor, recogniser, test: Tensor) -> dict[str, float]:
-    """The numbers of one set of pictures of these labels against features of the test split."""
-    features, _ = recogniser.look(pictures)
-    precision, recall = precision_recall(test, features)
+def labelled(pictures: Tensor, label: Tensor, recogniser, test: Tensor) -> dict[str, float]:
+    """The numbers of `steps.judge`, and the share of pictures that the recogniser gives their label."""
+    features, sure = recogniser.look(pictures)
     right = recogniser.head(features).argmax(1).cpu() == label
-    numbers = {"distance": frechet_distance(features, test), "error": spread(frechet_distance, features, test),
-               "precision": precision, "recall": recall, "accuracy": right.float().mean().item()}
-    return {name: round(value, 4) for name, value in numbers.items()}
+    return judge(features, sure, test) | {"accuracy": round(right.float().mean().item(), 4)}
 
 
 def main() -> None:
@@ -86,14 +81,15 @@ def main() -> None:
     splits = {split: Garments(split) for split in ("train", "test")}
     test, _ = recogniser.look(to_model_range(splits["test"].images).to(runtime.device()))
     old = json.loads(given.output.read_text(encoding="utf-8")) if given.output.is_file() else {"points": []}
-    record = {"samples": given.samples, "steps": STEPS, "points": old["points"]}
+    points = old["points"] if old.get("samples") == given.samples else []
+    record = {"samples": given.samples, "steps": STEPS, "points": points}
     drawn = torch.randperm(len(splits["train"]), generator=runtime.generator(0))[: given.samples]
     real = to_model_range(splits["train"].images[drawn]).to(runtime.device())
-    record["real"] = judge(real, splits["train"].labels[drawn], recogniser, test)
+    record["real"] = labelled(real, splits["train"].labels[drawn], recogniser, test)
     label = torch.arange(len(CLASSES)).repeat(BATCH // len(CLASSES))
     for name in given.systems:
         folder, load, scales = systems(given.runs)[name]
-        network = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:16]
+        network = fingerprint(folder)
         record["points"] = [p for p in record["points"] if p["system"] != name or p["network"] == network]
         sample = load()
         for scale in scales:
@@ -103,7 +99,7 @@ def main() -> None:
             made = torch.cat([sample(label, scale, 1000 * i) for i in range(given.samples // BATCH)])
             seconds = round(time.perf_counter() - began, 1)
             point = {"system": name, "network": network, "scale": scale, "seconds": seconds}
-            point |= judge(made, label.repeat(given.samples // BATCH), recogniser, test)
+            point |= labelled(made, label.repeat(given.samples // BATCH), recogniser, test)
             record["points"].append(point)
             write(record, given.output)
             print(f"{name:18} {scale} {seconds:7.1f} s  distance {point['distance']:7.2f} +- {point['error']:.2f}, "

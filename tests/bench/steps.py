@@ -49,6 +49,11 @@ def write(record: dict, path: Path) -> None:
     replace(part, path)
 
 
+def fingerprint(folder: Path) -> str:
+    """What tells a checkpoint's weights from others."""
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:16]
+
+
 def start(path: Path, network: str, samples: int) -> dict:
     """What is recorded already for this checkpoint and number of pictures, or an empty record."""
     record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
@@ -67,12 +72,12 @@ def main() -> None:
     if given.samples < 130:
         parser.error("a distance with its error needs at least 130 pictures: halves of 65 for 64 features")
 
-    weights = runtime.data_dir() / "checkpoints" / given.checkpoint / "model.safetensors"
+    folder = runtime.data_dir() / "checkpoints" / given.checkpoint
     model, where = system.load(given.checkpoint), runtime.device()
     recogniser = load_network("garment-recogniser").to(where)
     splits = {split: to_model_range(Garments(split).images) for split in ("train", "test")}
     test, _ = recogniser.look(splits["test"].to(where))
-    record = start(given.output, hashlib.sha256(weights.read_bytes()).hexdigest()[:16], given.samples)
+    record = start(given.output, fingerprint(folder), given.samples)
 
     drawn = torch.randperm(len(splits["train"]), generator=runtime.generator(0))[: given.samples]
     record["real"] = judge(*recogniser.look(splits["train"][drawn].to(where)), test)
