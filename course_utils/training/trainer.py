@@ -210,17 +210,18 @@ class _Training:
         self._draw()
         if self.accelerator.is_main_process:
             self._say("Measuring ...")
-            self.run.write_checkpoint(self.recipe.shipped(self.average), self._record())
+            shipped = self.recipe.shipped(self.average)
+            self.run.write_checkpoint(shipped, self._record(shipped))
             self._say(f"Trained on {self.images:,} images; the checkpoint is in {self.run.checkpoint}")
         self.accelerator.wait_for_everyone()
         return self.average
 
-    def _record(self) -> dict:
+    def _record(self, shipped: nn.Module) -> dict:
         return {
             "recipe": self.recipe.name, "network": type(self.plain).__name__, "data": self.recipe.data,
             "date": datetime.date.today().isoformat(), "images": self.images, "seconds": round(self.seconds),
             "hardware": _hardware(self.accelerator), "precision": self.accelerator.mixed_precision,
-            "torch": torch.__version__, "parameters": sum(p.numel() for p in self.plain.parameters()),
+            "torch": torch.__version__, "parameters": sum(p.numel() for p in shipped.parameters()),
             "batch_size": self.recipe.batch_size, "lr": self.recipe.lr,
             "measures": self.recipe.measures(self.average),
             "curve": self.run.curve(),

@@ -25,7 +25,7 @@ class CFGGarments(GuidanceRecipe):
     """The U-Net of `ddpm-garments` with a class, which one example in ten does not say."""
 
     name = "cfg-garments"
-    images, predicts, weight, p_uncond = 600_000, "x0", "soft-v", 0.1
+    images, predicts, weight, p_uncond = 500_000, "x0", "soft-v", 0.1
     samples = 4000
 
     def network(self) -> UNet:
@@ -83,7 +83,7 @@ class GANGarments(GuidanceRecipe):
     """A class-conditional GAN with as many parameters in its generator as the U-Net has."""
 
     name = "gan-garments"
-    images, lr, betas, ema, weight_decay, clip = 400_000, 5e-4, (0.0, 0.99), 0.999, 0.0, 100.0
+    images, lr, betas, ema, weight_decay, clip = 300_000, 5e-4, (0.0, 0.99), 0.999, 0.0, 100.0
     penalty, samples = 1.0, 4000
 
     def network(self) -> GAN:
