@@ -29,6 +29,7 @@ CLASSIFIER_SCALES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 CFG_SCALES = (0.0, 0.5, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 8.0)
 TRUNCATIONS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, None)
 P_UNCOND = ("p-uncond-05", "p-uncond-10", "p-uncond-20", "p-uncond-50")
+P_UNCOND_SCALES = (1.0, 1.5, 2.0, 4.0)
 
 
 def guided_by(name: str):
@@ -52,13 +53,13 @@ def systems(runs: Path) -> dict[str, tuple]:
     found = {
         "classifier": (shipped / "classifier-garments", lambda: guided_by("classifier-garments"), CLASSIFIER_SCALES),
         "clean classifier": (shipped / "classifier-garments-clean", lambda: guided_by("classifier-garments-clean"),
-                             CLASSIFIER_SCALES[2:]),
+                             CLASSIFIER_SCALES[2::2]),
         "cfg": (shipped / "cfg-garments", lambda: class_conditional("cfg-garments"), CFG_SCALES),
         "gan": (shipped / "gan-garments", truncated, TRUNCATIONS),
     }
     for name in P_UNCOND:
         folder = runs / name / "checkpoint"
-        found[name] = (folder, lambda folder=folder: class_conditional(folder), CFG_SCALES[2:-1])
+        found[name] = (folder, lambda folder=folder: class_conditional(folder), P_UNCOND_SCALES)
     return found
 
 
@@ -85,7 +86,11 @@ def main() -> None:
     record = {"samples": given.samples, "steps": STEPS, "points": points}
     drawn = torch.randperm(len(splits["train"]), generator=runtime.generator(0))[: given.samples]
     real = to_model_range(splits["train"].images[drawn]).to(runtime.device())
-    record["real"] = labelled(real, splits["train"].labels[drawn], recogniser, test)
+    # The recogniser has learned the names of the training pictures, so those of the others count
+    named = recogniser.head(test).argmax(1).cpu() == splits["test"].labels
+    record["real"] = (labelled(real, splits["train"].labels[drawn], recogniser, test)
+                      | {"accuracy": round(named.float().mean().item(), 4)})
+    write(record, given.output)
     label = torch.arange(len(CLASSES)).repeat(BATCH // len(CLASSES))
     for name in given.systems:
         folder, load, scales = systems(given.runs)[name]
