@@ -52,7 +52,8 @@ EXERCISES = [
                 0: "That is the score of both bumps together: in the middle their pulls cancel. The class is only one "
                    "of the two.",
                 8: "That is the slope of the log of p / (1 - p). The slope of log p is that times 1 - p, here a half.",
-                2: "You divided by the standard deviation. In a Gaussian's exponent stands its square, the variance.",
+                2: "Divide by the variance 0.25, not by the standard deviation 0.5; or perhaps you took half once too "
+                   "often.",
                 -4: "The wrong way: going right makes the right bump more likely, so the slope is above 0.",
                 0.5: "That is the probability itself. Asked is how fast its logarithm grows when x moves right.",
                 1: "The variance is missing: the bumps are a half wide, and 1 / 0.25 is 4.",
@@ -178,6 +179,12 @@ EXERCISES = [
                     lambda real, fake: (1 + fake).relu(),
                 "That is the older loss with logarithms (Goodfellow et al., 2014). Asked is the hinge.":
                     lambda real, fake: torch.nn.functional.softplus(-real) + torch.nn.functional.softplus(fake),
+                "Made pictures should score below -1: turn the sign in the second half.":
+                    lambda real, fake: (1 - real).relu() + (1 - fake).relu(),
+                "That is a hinge for pairs: it only asks that the real one score higher. Judge each picture by itself.":
+                    lambda real, fake: (1 - real + fake).relu(),
+                "That is the loss of pairs, which our own GAN has. BigGAN's judges each picture by itself.":
+                    lambda real, fake: torch.nn.functional.softplus(fake - real),
                 "The relu goes around each half by itself: a surely real picture may not pay for a doubtful one.":
                     lambda real, fake: (2 - real + fake).relu(),
             },

@@ -90,8 +90,9 @@ EXERCISES = [
         ),
         hints=("How many answers does one picture need, over its 20 steps?", "8 steps of two answers, 12 of one: 28."),
         solution="pictures_seen = 64 * (8 * 2 + 12 * 1)",
-        means="30% less work than with guidance everywhere. At little noise both answers agree (section 1), so not "
-              "much is lost; Kynkaanniemi et al. (2024) found that the pictures even become better.",
+        means="30% less work than with guidance everywhere. At little noise both answers agree, so nothing is lost; "
+              "at much noise strong guidance does harm (section 4). Kynkaanniemi et al. (2024) found that the pictures "
+              "even become better.",
     ),
     Exercise(
         name="forget_some",
@@ -135,11 +136,12 @@ EXERCISES = [
                     lambda given, free, w: (1 + w) * given + w * free,
                 "The weights must sum to 1. With w of the difference goes the guess with the class itself.":
                     lambda given, free, w: w * (given - free),
-                "You converted the wrong way: s = 1 + w, not 1 - w.":
+                "You converted the wrong way: s = 1 + w, not 1 - w. (Or your difference points the wrong way: with "
+                "minus without.)":
                     lambda given, free, w: _by_scale(given, free, 1 - w),
                 "You converted the wrong way: s = 1 + w, not w - 1.":
                     lambda given, free, w: _by_scale(given, free, w - 1),
-                "The start is the guess with the class, not the one without it: at w = 0 nothing is added.":
+                "At w = 0 nothing is added to the guess with the class: w times the difference, not 1 + w times.":
                     lambda given, free, w: free + (2 + w) * (given - free),
             },
             "At w = 0 it is the guess with the class; each unit of w adds the difference (with - without) once.",

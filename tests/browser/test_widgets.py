@@ -38,6 +38,16 @@ from course_utils.systems import ddpm
 model = ddpm.load()
 show.play(show.sampler_explorer(model.denoiser(), model.schedule))"""
 
+GUIDANCE = """import torch
+from course_utils import show
+from course_utils.datasets.garments import CLASSES
+from course_utils.systems import cfg
+
+model = cfg.load()
+density, points = (lambda scale: torch.rand(9, 9)), (lambda scale: torch.randn(50, 2))
+pictures = lambda label, scale: model.sample(torch.full((4,), label), scale, steps=3)
+show.play(show.guidance_explorer(density, points, pictures, CLASSES))"""
+
 
 @pytest.fixture
 def run(lab):
@@ -146,4 +156,19 @@ def test_sampler_explorer_by_keyboard(run, lab):
     assert eventually(lambda: "seed 1" in picture.get_attribute("alt"))
     page.get_by_role("button", name="dpm++").click()
     assert eventually(lambda: "made by dpm++ in 15 calls" in picture.get_attribute("alt"))
+    assert lab.page_errors == []
+
+
+def test_guidance_explorer_by_keyboard(run, lab):
+    page = run("guidance.ipynb", GUIDANCE)
+    picture = page.locator(".widget-html-content img")
+    picture.wait_for()
+    assert "Guidance at scale 2." in picture.get_attribute("alt")
+    page.locator(".noUi-handle").focus()
+    page.keyboard.press("ArrowRight")
+    assert eventually(lambda: "Guidance at scale 3." in picture.get_attribute("alt"))
+    choice = page.get_by_role("combobox", name="Class")
+    choice.focus()
+    page.keyboard.press("End")
+    assert eventually(lambda: "pictures of the class ankle boot" in picture.get_attribute("alt"))
     assert lab.page_errors == []

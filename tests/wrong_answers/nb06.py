@@ -32,7 +32,7 @@ WRONG = {
         _W + "w * (a - b)": "sum to 1",
         _W + "b + (1 - w) * (a - b)": "not 1 - w",
         _W + "b + (w - 1) * (a - b)": "not w - 1",
-        _W + "b + (2 + w) * (a - b)": "not the one without",
+        _W + "b + (2 + w) * (a - b)": "not 1 + w times",
         _W + "a": "each unit of w",
     },
     "classifier_slope": {
