@@ -1,12 +1,15 @@
 """Photographs: 74 free photographs of animals, buildings and landscapes, whole or as random crops."""
 
 import csv
+import warnings
 from difflib import get_close_matches
 from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch.utils.data import Dataset
 
 from course_utils.datasets import to_model_range
@@ -15,6 +18,7 @@ from course_utils.datasets.files import verified
 SPLITS = ("train", "test")
 # The photographs' long side is brought to a random length between these two before a crop is cut
 SHORTEST, LONGEST = 256, 512
+MEGAPIXELS = 40
 
 
 def names(split: str | None = None) -> list[str]:
@@ -65,6 +69,46 @@ def square(name: str, size: int) -> torch.Tensor:
     left, top = (image.width - side) / 2, (image.height - side) / 2
     box = (left, top, left + side, top + side)
     return _to_tensor(image.resize((size, size), Image.Resampling.LANCZOS, box=box))
+
+
+def opened(source: bytes | str | Path) -> torch.Tensor:
+    """A photograph of your own, from its bytes or its path, as uint8 (3, H, W) with a long side of at most 512 pixels.
+
+    Grey, palette and 16-bit pictures become colours of 8 bits, what is transparent becomes white, and what a camera
+    marked as rotated is turned upright. Raises ValueError for a file that is damaged or no picture, and for one of more
+    than 40 megapixels, before it is decoded.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(BytesIO(source) if isinstance(source, bytes) else source) as image:
+                megapixels = image.width * image.height / 1e6
+                picture = _upright(image) if megapixels <= MEGAPIXELS else None
+    # A damaged file makes a decoder raise whatever its author did not think of
+    except Exception as error:
+        raise ValueError(f"this file cannot be read as a picture ({error}). Give a whole JPEG, PNG or WebP file, of at "
+                         f"most {MEGAPIXELS} megapixels.") from error
+    if picture is None:
+        raise ValueError(f"this picture has {megapixels:.0f} megapixels; at most {MEGAPIXELS} are read. Make it "
+                         "smaller first, 512 pixels are enough.")
+    return _to_tensor(picture)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The picture as RGB, turned as its camera says, with a long side of at most 512 pixels."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith(("I", "F")):
+        grey = np.nan_to_num(np.asarray(image, np.float32))
+        # PIL does not say how bright white is: the least of the usual values that no pixel exceeds
+        white = next(w for w in (1.0, 255.0, 65535.0, grey.max()) if grey.max() <= w)
+        image = Image.fromarray((grey / white * 255).clip(0, 255).round().astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert("RGB")
+    image.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
+    return image
 
 
 class PhotographCrops(Dataset):

@@ -57,6 +57,14 @@ class GaussianMixture:
         """Only these bumps (a list of their numbers, or a mask (K,)): a class of the mixture by itself."""
         return GaussianMixture(self.means[bumps], self.stds[bumps], self.weights[bumps])
 
+    def given(self, known: dict[int, float]) -> GaussianMixture:
+        """The mixture of the other coordinates where those in `known` (number: value) have these values. Exact."""
+        seen, values = list(known), torch.tensor(list(known.values())).to(self.means)
+        free = [d for d in range(self.means.shape[1]) if d not in known]
+        # Round bumps: a known coordinate says which bump it is, and nothing else about the others
+        share = GaussianMixture(self.means[:, seen], self.stds, self.weights)._log_parts(values[None], self.stds**2)
+        return GaussianMixture(self.means[:, free], self.stds, share[0].softmax(0))
+
     def class_log_prob(self, x: Tensor, bumps) -> Tensor:
         """The log probability (B,) that x (B, D) came from one of these bumps, by Bayes' rule."""
         parts = self._log_parts(x, self.stds**2)

@@ -90,6 +90,53 @@ def dpmpp(denoiser: Denoiser, schedule: NoiseSchedule, xT: Tensor, steps: int | 
     return _run(denoiser, times, xT, update, callback)
 
 
+def repaint(denoiser: Denoiser, schedule: NoiseSchedule, xT: Tensor, steps: int | None = None, *, known: Tensor,
+            mask: Tensor, resample: int = 10, jump: int = 10, generator: torch.Generator | None = None,
+            callback: Callback | None = None) -> Tensor:
+    """ddpm on the hole, the noised known picture around it, each stretch of `jump` steps walked `resample` times.
+
+    `known` like xT (B, ...) holds the picture; `mask` of 0 and 1, which broadcasts against xT, is 1 where it is kept.
+    Between two walks of a stretch noise is added again, so that hole and surroundings have time to agree; the denoiser
+    is called steps * resample times, and `callback` is told of each. Returns x0 like xT, which is `known` where mask
+    is 1. ValueError for another mask and for resample or jump below 1.
+    Source: Lugmayr et al. 2022 (RePaint), algorithm 1 and section 4.2. The known picture at the next time s is
+    sqrt(abar_s) known + sqrt(1 - abar_s) noise; as printed, the algorithm has t for s and no second root.
+    """
+    mask = _checked_mask(mask, xT)
+    if resample < 1 or jump < 1 or known.shape != xT.shape:
+        raise ValueError("repaint needs resample and jump of at least 1, and `known` of the shape of xT; got "
+                         f"{resample}, {jump}, {tuple(known.shape)} and {tuple(xT.shape)}.")
+    times = _times(schedule, steps)
+    below = dict(zip(times, [*times[1:], -1]))
+    stretches = [times[i : i + jump] for i in range(0, len(times), jump)]
+
+    def update(prediction: Prediction, t: int, after: int) -> Tensor:
+        s = below[t]
+        mean, var = schedule.posterior(prediction.x0, prediction.xt, t, s)
+        unknown = mean + var.sqrt() * _noise(mean, generator) if s >= 0 else mean
+        x = torch.where(mask, schedule.jump(known, s, _noise(known, generator)), unknown)
+        if after == s:
+            return x
+        # Back to the beginning of the stretch, in one jump of the forward process
+        share = schedule.at(after, x) / schedule.at(s, x)
+        return share.sqrt() * x + (1 - share).sqrt() * _noise(x, generator)
+
+    walks = [t for stretch in stretches for _ in range(resample) for t in stretch]
+    return _run(denoiser, walks, xT, update, callback)
+
+
+def _checked_mask(mask: Tensor, like: Tensor) -> Tensor:
+    """The mask as bool. ValueError unless it is 0 and 1 and broadcasts against `like`."""
+    try:
+        fits = torch.broadcast_shapes(mask.shape, like.shape) == like.shape
+    except RuntimeError:
+        fits = False
+    if not fits or not bool(((mask == 0) | (mask == 1)).all()):
+        raise ValueError(f"a mask is 1 where the picture {tuple(like.shape)} is kept and 0 in the hole, nothing "
+                         f"between; got {tuple(mask.shape)}, {mask.min().item():g}..{mask.max().item():g}.")
+    return mask.bool()
+
+
 def _even_in_noise(schedule: NoiseSchedule, steps: int) -> list[int]:
     """`steps` times from T-1 down, evenly spread in the noise's share sigma / (sigma + alpha), the picture being next.
 

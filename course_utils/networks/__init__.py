@@ -4,6 +4,7 @@ from course_utils.networks.checkpoints import NetworkError, load_network, traini
 from course_utils.networks.classifier import NoisyClassifier
 from course_utils.networks.gan import GAN
 from course_utils.networks.recogniser import Recogniser
-from course_utils.networks.unet import UNet
+from course_utils.networks.unet import UNet, widened
 
-__all__ = ["GAN", "NetworkError", "NoisyClassifier", "Recogniser", "UNet", "load_network", "training_record"]
+__all__ = ["GAN", "NetworkError", "NoisyClassifier", "Recogniser", "UNet", "load_network", "training_record",
+           "widened"]

@@ -145,3 +145,22 @@ def positions(height: int, width: int, channels: int, like: Tensor) -> Tensor:
     columns = sinusoid(torch.arange(width, device=like.device), channels // 2, longest=100.0)
     both = torch.cat([rows[:, None].expand(-1, width, -1), columns.expand(height, -1, -1)], dim=-1)
     return both.flatten(0, 1).to(like.dtype)
+
+
+def widened(network: UNet, extra: int) -> UNet:
+    """A network for training that takes `extra` more channels beside xt, and at first answers as before.
+
+    All weights are those of `network`, and zero where the new channels enter. Source: Nichol et al. 2022 (GLIDE),
+    section 4.3. ValueError when `network` was made with extra channels already.
+    """
+    if network.takes["image"][1]:
+        raise ValueError(f"the network has extra={network.takes['image'][1]} channels beside xt already; widen the one "
+                         "that it was made of.")
+    # What the hub's mixin writes into config.json: all options of the network
+    wide = UNet(**network._hub_mixin_config | {"extra": extra})
+    weights = network.state_dict()
+    # Each channel becomes stem * stem neighbours by pixel_unshuffle, so that the new ones come after all old ones
+    old, new = weights["first.weight"], torch.zeros_like(wide.first.weight)
+    new[:, : old.shape[1]] = old
+    wide.load_state_dict(weights | {"first.weight": new})
+    return wide

@@ -41,6 +41,14 @@ def sampled(denoiser: Denoiser, system, n: int, steps: int, seed: int, size: int
     return sampler(denoiser, system.schedule, xT, steps, generator=generator(seed + 1, where), **options)
 
 
+def placed(pictures: Tensor, network: nn.Module) -> Tensor:
+    """Given pictures (B, C, H, W) in [-1, 1], on the network's device. ValueError for others."""
+    if pictures.ndim != 4 or not pictures.is_floating_point() or not bool((pictures.abs() <= 1.01).all()):
+        raise ValueError(f"pictures must be floats (B, C, H, W) in [-1, 1]; got {tuple(pictures.shape)}, "
+                         f"{pictures.dtype}. Use datasets.to_model_range() for pixels.")
+    return pictures.to(next(network.parameters()).device)
+
+
 def load(name: str = "ddpm-garments") -> DDPM:
     """The system with the weights that ship with the course, on this computer's fastest device."""
     return DDPM(load_network(name).to(device()))
