@@ -146,6 +146,7 @@ class CleanClassifierGarments(ClassifierGarments):
     """The same network, which has never seen noise: what does *not* guide."""
 
     name = "classifier-garments-clean"
+    images = 64_000
 
     def noised(self, x0: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
         return {"xt": x0, "t": torch.zeros(len(x0), dtype=torch.long, device=x0.device)}
