@@ -341,7 +341,7 @@ from tests.tiny import Tiny
 signal.alarm(300)
 folder, kills, luck, hits = Path(sys.argv[1]), int(sys.argv[2]), random.Random(0), 0
 run, images = Run(folder), 0
-for _ in range(kills):
+while kills > 0 or not hits:  # The alarm ends it where no kill ever meets a save
     child = os.fork()
     if not child:
         signal.alarm(300)
@@ -349,10 +349,14 @@ for _ in range(kills):
         os._exit(1)
     while not run.state.exists() or run.load()[1]["images"] == images:
         time.sleep(0.005)
-    time.sleep(luck.uniform(0, 0.1))
+    if kills % 2:
+        time.sleep(luck.uniform(0, 0.1))
+    else:
+        while not (folder / "state.part").exists():
+            pass
     os.kill(child, signal.SIGKILL)
     assert os.waitpid(child, 0)[1] == signal.SIGKILL
-    hits += (folder / "state.part").exists()
+    hits, kills = hits + (folder / "state.part").exists(), kills - 1
     before, images = images, run.load()[1]["images"]
     assert images > before
     assert all(row["images"] <= images + 8 for row in run.read_log()), "more than a batch was lost"
@@ -364,7 +368,7 @@ print(hits, images)
 @pytest.mark.skipif(sys.platform != "linux", reason="forks, which is safe on Linux only")
 def test_kill_9_loses_at_most_the_last_interval(tmp_path):
     hits, images = map(int, child("-c", KILLED, tmp_path, 20).split())
-    assert hits >= 1, "no kill hit a save"
+    assert hits >= 1
     assert quietly(Tiny(), tmp_path, resume=True, images=images + 80) is not None
     steps = [row["images"] for row in log(tmp_path)]
     assert steps == sorted(set(steps)) and not list(tmp_path.glob("*.part"))
