@@ -6,19 +6,22 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from course_utils import runtime
 from course_utils.networks import NetworkError, Recogniser, UNet, load_network, training_record
 from course_utils.networks.checkpoints import KINDS
+from course_utils.networks.weights import LARGE, as_stored, packed, unpacked
 from course_utils.runtime import generator
 from course_utils.training.run import Run
+from tests.tiny import alive
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> Path:
-    """A checkpoint of a small U-Net."""
+    """A checkpoint of a small U-Net, some of whose weights are in eight bits."""
     folder = tmp_path_factory.mktemp("run")
-    Run(folder).write_checkpoint(UNet(widths=(8, 16), middle=1), {"network": "UNet", "images": 8})
+    Run(folder).write_checkpoint(alive(widths=(16, 48)), {"network": "UNet", "images": 8})
     return folder / "checkpoint"
 
 
@@ -58,6 +61,92 @@ def test_a_new_checkpoint_replaces_the_old_one_whole(tmp_path):
     assert training_record(tmp_path / "checkpoint")["images"] == 24
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
     assert not (tmp_path / "checkpoint" / "stray").exists()
+
+
+# Eight bits
+
+
+def _rows(*shape: int) -> torch.Tensor:
+    """Weights of all sizes: ordinary rows, a row of zeros, a huge outlier, a row that half precision hardly holds."""
+    rows = torch.randn(shape, generator=generator(0))
+    rows[1], rows[2, 0], rows[3] = 0, 1e4, rows[3] * 1e-6
+    rows[4:] *= torch.logspace(-5, 2, len(rows) - 4).view(-1, *[1] * (rows.ndim - 1))
+    return rows
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (32, 16, 3, 3), (4096, 1), (8, 4, 4, 4, 8)])
+def test_eight_bits_move_nothing_by_more_than_half_a_step(shape):
+    value = _rows(*shape)
+    stored = packed({"w": value})
+    assert set(stored) == {"w", "w.scale"} and stored["w"].dtype == torch.int8
+    assert stored["w.scale"].dtype == torch.float16 and stored["w.scale"].shape == shape[:1]
+    again = unpacked(stored)
+    assert set(again) == {"w"} and again["w"].dtype == torch.float32 and not again["w"][1].any()
+    step = stored["w.scale"].float()
+    assert ((again["w"] - value).flatten(1).abs().amax(1) <= 0.5 * step * (1 + 1e-5)).all()
+    # And a step is no larger than it must be
+    largest = value.flatten(1).abs().amax(1)
+    assert torch.allclose(step[largest > 1e-2], largest[largest > 1e-2] / 127, rtol=1e-3)
+    assert step.min() < 1e-5 and torch.equal(packed(again)["w"], stored["w"])
+
+
+def test_what_is_small_or_no_matrix_keeps_half_precision():
+    weights = {"matrix": torch.rand(LARGE // 8, 7), "vector": torch.rand(2 * LARGE), "count": torch.tensor(3)}
+    stored = packed(weights)
+    assert {name: value.dtype for name, value in stored.items()} == {
+        "matrix": torch.float16, "vector": torch.float16, "count": torch.int64}
+    assert all(torch.equal(unpacked(stored)[name], value) for name, value in stored.items())
+
+
+def test_the_large_weights_take_half_of_half_precision(tmp_path):
+    network = alive(widths=(32, 96))
+    Run(tmp_path).write_checkpoint(network, {"network": "UNet"})
+    file = tmp_path / "checkpoint" / "model.safetensors"
+    kinds = [value.dtype for value in load_file(file).values()]
+    assert torch.int8 in kinds and set(kinds) == {torch.int8, torch.float16}
+    halves = 2 * sum(p.numel() for p in network.parameters())
+    assert 0.5 * halves < file.stat().st_size < 0.6 * halves
+
+
+def test_a_network_in_eight_bits_answers_nearly_the_same(tmp_path):
+    network, xt = alive(widths=(32, 96)), torch.randn(8, 1, 32, 32, generator=generator(0))
+    Run(tmp_path).write_checkpoint(network, {"network": "UNet"})
+    again, exact = load_network(tmp_path / "checkpoint"), network(xt, 500)
+    assert 0 < (again(xt, 500) - exact).std() < 0.02 * exact.std()
+    assert all(p.dtype == torch.float32 for p in again.parameters())
+    # What is measured before it is stored, and what the hub's mixin reads, is what is loaded
+    for other in (as_stored(network), UNet.from_pretrained(tmp_path / "checkpoint")):
+        assert not other.training and torch.equal(other(xt, 500), again(xt, 500))
+
+
+def test_a_checkpoint_in_half_precision_still_loads(whole, tmp_path):
+    network = load_network(whole)
+    folder = Path(shutil.copytree(whole, tmp_path / "half"))
+    halves = {name: value.half().contiguous() for name, value in network.state_dict().items()}
+    save_file(halves, folder / "model.safetensors")
+    again = load_network(folder).state_dict()
+    assert all(torch.equal(again[name], value.float()) for name, value in halves.items())
+
+
+@pytest.mark.parametrize("damage", [None, torch.ones(3), torch.tensor(1.0), float("nan"), float("inf"), 0.0, -1.0])
+def test_a_missing_or_damaged_scale_is_a_sentence(shipped, damage):
+    stored = load_file(shipped / "model.safetensors")
+    name = next(name for name in stored if name.endswith(".scale"))
+    scale = stored.pop(name)
+    if isinstance(damage, float):
+        scale[1] = damage
+    if damage is not None:
+        stored[name] = scale if isinstance(damage, float) else damage
+    save_file(stored, shipped / "model.safetensors")
+    sentence = f"{name.removesuffix('.scale')} is stored in eight bits, but {name}, .* is missing or damaged"
+    with pytest.raises(NetworkError, match=f"the checkpoint in .*small is damaged .{sentence}.*Restore it with"):
+        load_network("small")
+    # The mixin by itself would take what it finds for weights
+    with pytest.raises(ValueError, match=sentence):
+        UNet.from_pretrained(shipped)
+
+
+# What is broken
 
 
 def test_a_missing_checkpoint_is_a_sentence(shipped):

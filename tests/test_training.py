@@ -16,7 +16,7 @@ from PIL import Image
 
 from course_utils import __main__ as command_line
 from course_utils import runtime, training
-from course_utils.networks import load_network, training_record
+from course_utils.networks import UNet, load_network, training_record
 from course_utils.training import ending, find, names, recorded, recorded_pictures, train, trainer
 from course_utils.training.run import Run, RunError
 from tests.conftest import ROOT
@@ -69,6 +69,18 @@ def test_a_training_learns_and_leaves_a_checkpoint(tmp_path, capsys):
     out, err = capsys.readouterr()
     assert "Measuring ..." in out and f"Trained on 800 images; the checkpoint is in {tmp_path}" in out
     assert "800 images" in err and "Error" not in err
+
+
+def test_what_is_measured_is_what_is_stored(tmp_path):
+    class Wide(Tiny):
+        def network(self):
+            return UNet(widths=(16, 48), middle=1)
+
+    average = quietly(Wide(), tmp_path)
+    stored = load_network(tmp_path / "checkpoint")
+    rounded, exact = (Wide().measures(network)["held_out_loss"] for network in (stored, average))
+    found = training_record(tmp_path / "checkpoint")["measures"]["held_out_loss"]
+    assert found == pytest.approx(rounded, rel=1e-7) and found != pytest.approx(exact, rel=1e-6)
 
 
 def test_a_quiet_training_says_nothing(tmp_path, capfd):

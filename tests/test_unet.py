@@ -211,7 +211,7 @@ def test_the_library_saves_and_loads_it(tmp_path, options):
     assert all(torch.equal(again.state_dict()[key], value) for key, value in network.state_dict().items())
 
 
-def test_a_checkpoint_holds_it_in_half_precision(tmp_path):
+def test_a_checkpoint_holds_it_rounded(tmp_path):
     network, xt = shaken(small(predicts="eps")), noise(4, 1, 32, 32)
     Run(tmp_path).write_checkpoint(network, {"network": "UNet"})
     again = load_network(tmp_path / "checkpoint")

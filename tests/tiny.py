@@ -12,10 +12,10 @@ from course_utils.systems import ddpm
 from course_utils.training import Recipe
 
 
-def alive(std: float = 0.2, **options) -> UNet:
+def alive(std: float = 0.2, widths: tuple[int, ...] = (8, 16), **options) -> UNet:
     """A small network, the same each time, whose ends are not zero, so that every part of it counts."""
     torch.manual_seed(0)
-    network = UNet(widths=(8, 16), middle=1, **options).eval()
+    network = UNet(widths=widths, middle=1, **options).eval()
     for parameter in network.parameters():
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=std)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 from torch.nn.functional import pixel_unshuffle, silu
 
 from course_utils.networks.blocks import Attention, ResidualBlock, TimeEmbedding
 from course_utils.networks.unet import Down, positions
+from course_utils.networks.weights import Network
 
 
-class NoisyClassifier(nn.Module, PyTorchModelHubMixin):
+class NoisyClassifier(Network):
     """Noisy pictures xt (B, channels, H, W) and times t (B,) or a number -> logits (B, classes).
 
     `names` are the classes' names in order. H and W must be multiples of `stride`; ValueError otherwise.

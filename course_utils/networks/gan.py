@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import avg_pool2d, interpolate, leaky_relu, pixel_shuffle, pixel_unshuffle, silu, softplus
 
 from course_utils.networks.blocks import GroupNormSiLU, ResidualBlock
+from course_utils.networks.weights import Network
 
 
-class GAN(nn.Module, PyTorchModelHubMixin):
+class GAN(Network):
     """`gan(z, label)` -> pictures (B, channels, 32, 32) in [-1, 1]; the discriminator beside it (width `critic`, 0 for
     none) is for training only.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
+from course_utils.networks.weights import Network
 
-class Recogniser(nn.Module, PyTorchModelHubMixin):
+
+class Recogniser(Network):
     """Pictures (B, channels, H, W) in [-1, 1] -> logits (B, classes); `features(pictures)` -> (B, 64).
 
     H and W must be multiples of 8. `names` are the classes' names in order. It has never seen noise: it judges

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle, silu
 
 from course_utils.networks.blocks import GroupNormSiLU, ResidualBlock, TimeEmbedding, TransformerBlock, sinusoid, zeros
+from course_utils.networks.weights import Network
 
 PREDICTS = ("eps", "x0", "v")
 
 
-class UNet(nn.Module, PyTorchModelHubMixin):
+class UNet(Network):
     """Down, middle, up, with a skip at each size: `unet(xt, t, ...)` -> (B, channels, H, W).
 
     xt (B, channels, H, W), t (B,) or a number, in 0..T-1. H and W must be multiples of `unet.stride`. ValueError when

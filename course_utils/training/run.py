@@ -13,6 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from course_utils.networks.weights import packed
+
 
 class RunError(RuntimeError):
     """A training's folder cannot be used as asked; the message says what to do."""
@@ -91,13 +93,11 @@ class Run:
         replace(part, self.pictures)
 
     def write_checkpoint(self, network: nn.Module, record: dict) -> None:
-        """Write the finished network, in half precision, with config.json and training.json."""
+        """Write the finished network, packed, with config.json and training.json."""
         part = self.checkpoint.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         network.save_pretrained(part)
-        halves = {name: value.half() if value.is_floating_point() else value
-                  for name, value in network.state_dict().items()}
-        write_tensors(part / "model.safetensors", halves, {"format": "pt"})
+        write_tensors(part / "model.safetensors", packed(network.state_dict()), {"format": "pt"})
         (part / "README.md").unlink(missing_ok=True)
         (part / "training.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         move_folder(part, self.checkpoint)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from course_utils import runtime
+from course_utils.networks.weights import as_stored
 from course_utils.training.ending import Budget, stop_signals
 from course_utils.training.recipe import Recipe
 from course_utils.training.run import Run, RunError
@@ -206,7 +207,7 @@ class _Training:
                                                 "budget": [self.budget.images, self.budget.minutes]})
 
     def finish(self) -> nn.Module:
-        """Measure the averaged network, write the checkpoint, return the network."""
+        """Measure the averaged network as it will be stored, write the checkpoint, return the network."""
         self._draw()
         if self.accelerator.is_main_process:
             self._say("Measuring ...")
@@ -223,7 +224,7 @@ class _Training:
             "hardware": _hardware(self.accelerator), "precision": self.accelerator.mixed_precision,
             "torch": torch.__version__, "parameters": sum(p.numel() for p in shipped.parameters()),
             "batch_size": self.recipe.batch_size, "lr": self.recipe.lr,
-            "measures": self.recipe.measures(self.average),
+            "measures": self.recipe.measures(as_stored(shipped)),
             "curve": self.run.curve(),
         }
 
