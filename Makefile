@@ -27,8 +27,8 @@ test: say-test $(KERNELS)  ## install into .venv if need be, run ruff, all tests
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m pytest $(ARGS)
 
-test-browser: say-test-browser $(BROWSER)  ## the notebooks and widgets in a real Chromium
-	@$(PYTHON) -m pytest tests/browser $(ARGS)
+test-browser: say-test-browser $(BROWSER)  ## widgets, first and last notebook (NB="03 07", NB=all) in a real Chromium
+	@$(PYTHON) -m pytest tests/browser $(if $(NB),--notebooks "$(NB)") $(ARGS)
 
 test-colab: say-test-colab $(READY) $(COLAB)  ## the notebooks with the packages of Google Colab
 	@$(PYTHON) -m pytest tests/colab $(ARGS)
