@@ -1,27 +1,6 @@
 // The molecule box: a film of point clouds, forwards and backwards in time, drawn on a canvas.
 // `films` holds bytes [strength][frame][molecule][x, y]; frames 0..F-1 run forwards, F..2F-1 backwards.
 
-function element(tag, attributes, parent) {
-  const made = Object.assign(document.createElement(tag), attributes);
-  parent.appendChild(made);
-  return made;
-}
-
-// JupyterLab's own shortcuts would swallow arrow keys and Enter
-function keepKeys(control) {
-  control.setAttribute("data-lm-suppress-shortcuts", "true");
-}
-
-function slider(text, max, parent) {
-  const label = element("label", { textContent: text + " " }, parent);
-  const range = element("input", { type: "range", min: 0, max, step: 1 }, label);
-  const value = element("output", {}, label);
-  label.style.cssText = "display:flex;gap:.6em;align-items:center;margin:.2em 0";
-  range.style.flex = "1";
-  keepKeys(range);
-  return { range, value };
-}
-
 function render({ model, el }) {
   const root = element("div", {}, el);
   root.style.cssText = "max-width:420px;font-family:sans-serif;font-size:14px";
@@ -32,9 +11,7 @@ function render({ model, el }) {
   const strength = slider("Score strength", model.get("strengths").length - 1, root);
   const button = element("button", { type: "button" }, root);
   keepKeys(button);
-  const status = element("p", {}, root);
-  status.setAttribute("aria-live", "polite");
-  status.style.margin = ".4em 0";
+  const status = liveText(root);
   const pen = canvas.getContext("2d");
   let timer = null;
 

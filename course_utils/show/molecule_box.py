@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import anywidget
 import torch
 import traitlets
@@ -11,6 +9,7 @@ import traitlets
 from course_utils.diffusion import GaussianMixture, physics
 from course_utils.runtime import generator
 from course_utils.show.figures import draw_points, figure, grid
+from course_utils.show.widgets import script
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -22,7 +21,7 @@ class MoleculeBox(anywidget.AnyWidget):
     the exact score is added (an index into STRENGTHS). `frame` in 0..2*frames-1 is the place in the film.
     """
 
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = script("controls.js", "molecule_box.js")
     films = traitlets.Bytes().tag(sync=True)
     inside = traitlets.List().tag(sync=True)
     clock = traitlets.List().tag(sync=True)

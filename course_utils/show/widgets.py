@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+from pathlib import Path
 
 import ipywidgets
 from IPython.display import display
@@ -52,3 +53,8 @@ def play(thing) -> None:
     """Show a widget and, under it, its static twin. `thing` is an Explorer or a widget with a method `twin`."""
     display(getattr(thing, "widget", thing))
     thing.twin()
+
+
+def script(*files: str) -> str:
+    """The JavaScript of a widget of our own, from files of this folder: a browser gets all of it as one module."""
+    return "\n".join(Path(__file__).with_name(file).read_text(encoding="utf-8") for file in files)

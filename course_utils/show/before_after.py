@@ -1,0 +1,60 @@
+"""The widget of notebook 07: a divider over one picture, left of it `before`, right of it `after`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import traitlets
+from torch import Tensor
+
+from course_utils.show.figures import draw_picture, figure, grid
+from course_utils.show.photograph_chooser import PhotographChooser, data_url
+from course_utils.show.widgets import script
+
+
+def before_after(pictures: dict[str, Tensor], process: Callable[[Tensor, int], tuple[Tensor, Tensor]],
+                 opened: Callable[[bytes], Tensor] | None = None,
+                 names: tuple[str, str] = ("before", "after")) -> BeforeAfter:
+    """Choose a photograph, or upload one, and a seed, and move a divider between two versions of it.
+
+    pictures: {name: (3, H, H) in [-1, 1]}, all of one size. process(picture (3, H, H), seed) -> (before, after), both
+    (3, h, h) in [-1, 1], is called once for each picture and seed; what it raises is shown in the widget. opened(bytes)
+    -> uint8 (3, H, W) of any size reads an uploaded file or raises ValueError; its central square is shrunk to the size
+    of `pictures`; None: no upload. names: what stands left and right of the divider.
+    Raises ValueError for pictures of other or of several shapes.
+    """
+    return BeforeAfter(pictures, process, opened, names)
+
+
+class BeforeAfter(PhotographChooser):
+    """See `before_after`. `before` and `after` hold the two pictures for the browser, empty when there are none."""
+
+    _esm = script("controls.js", "photograph_chooser.js", "before_after.js")
+    names = traitlets.List().tag(sync=True)
+    before = traitlets.Unicode().tag(sync=True)
+    after = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, pictures, process, opened, names):
+        super().__init__(pictures, opened, names=list(names))
+        self._made = lru_cache(64)(lambda choice, seed: process(self.pictures[choice], seed))
+        self.observe(self._update, ["choice", "seed"])
+        self._update()
+
+    def _update(self, _change=None) -> None:
+        before = after = ""
+        self.busy = True
+        with self.sentence():
+            before, after = map(data_url, self._made(self.choice, self.seed))
+        with self.hold_sync():
+            self.before, self.after, self.busy = before, after, False
+
+    def twin(self) -> None:
+        """Show the static picture: both versions side by side. Raises what `process` raises."""
+        fig, axes = grid(2, height=4.0)
+        for axis, picture, name in zip(axes, self._made(self.choice, self.seed), self.names):
+            draw_picture(axis, picture)
+            axis.set_title(name)
+        left, right = self.names
+        figure(fig, f"Left and right of the divider: {left} and {right}, seed {self.seed}",
+               f"The photograph {self.choice} twice: left {left}, right {right}.", photo=True)

@@ -1,0 +1,62 @@
+// Choose a photograph or upload one, choose a seed; below, the sentence about what went wrong.
+
+const MEGABYTE = 2 ** 20;
+const LARGEST = 20; // megabytes
+
+function chooser(model, parent) {
+  const bar = element("div", {}, parent);
+  bar.style.cssText = "display:flex;flex-wrap:wrap;gap:.4em 1.2em;align-items:center;margin:.3em 0";
+  const choice = labelled("Photograph", "select", {}, bar);
+  choice.style.maxWidth = "16em";
+  const file = labelled("or your own", "input", { type: "file", accept: "image/*" }, bar);
+  // The browser's note "no file chosen" would contradict the list, which names the upload
+  file.style.cssText = "width:7.5em;color:transparent";
+  file.parentElement.hidden = !model.get("uploads");
+  const seed = labelled("Seed", "input", { type: "number", min: 0, max: 9999, step: 1 }, bar);
+  seed.style.width = "5em";
+  const problem = element("p", {}, parent);
+  problem.setAttribute("role", "alert");
+  problem.style.cssText = "color:#8c1d18;background:#fdecea;padding:.3em .6em;margin:.3em 0";
+
+  function set(name, value) {
+    model.set(name, value);
+    model.save_changes();
+  }
+
+  function draw() {
+    choice.replaceChildren(...model.get("choices").map((name) => new Option(name, name)));
+    choice.value = model.get("choice");
+    seed.value = model.get("seed");
+    problem.textContent = model.get("problem");
+    problem.hidden = !problem.textContent;
+  }
+
+  async function send(chosen) {
+    const size = (chosen.size / MEGABYTE).toFixed(0);
+    if (chosen.size > LARGEST * MEGABYTE) {
+      throw Error(`${chosen.name} has ${size} MB; at most ${LARGEST} MB are taken. Make the picture smaller first.`);
+    }
+    const bytes = await chosen.arrayBuffer();
+    // In parts, because Jupyter's server breaks the connection at a message of 10 MB
+    let start = 0;
+    do {
+      const part = bytes.slice(start, start + MEGABYTE);
+      model.send({ upload: chosen.name, start, size: bytes.byteLength }, undefined, [part]);
+      start += MEGABYTE;
+    } while (start < bytes.byteLength);
+  }
+
+  choice.addEventListener("change", () => set("choice", choice.value));
+  seed.addEventListener("change", () => {
+    seed.value = Math.min(9999, Math.max(0, Math.round(Number(seed.value)) || 0));
+    set("seed", Number(seed.value));
+  });
+  file.addEventListener("change", () => {
+    const [chosen] = file.files;
+    if (chosen) send(chosen).catch((error) => set("problem", error.message));
+    // Else the same file could not be chosen twice
+    file.value = "";
+  });
+  model.on("change:choices change:choice change:seed change:problem", draw);
+  draw();
+}
