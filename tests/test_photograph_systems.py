@@ -49,7 +49,7 @@ def smooth(n: int, size: int = 64, seed: int = 0) -> torch.Tensor:
 
 
 def upscaler(**options) -> sr3.SR3:
-    return sr3.SR3(alive(channels=3, extra=3, noise_level=True, **options))
+    return sr3.SR3(alive(channels=3, extra=3, noise_level=True, predicts="x0", **options))
 
 
 @pytest.mark.parametrize("schedule", [SCHEDULE, NoiseSchedule.linear(100), NoiseSchedule.cosine(13)])
@@ -83,11 +83,11 @@ def test_the_network_is_told_the_root_of_abar_and_the_enlarged_picture():
 
         def forward(self, xt, level, image):
             seen.update(level=level, image=image)
-            return image
+            return torch.full_like(image, 0.125)
 
     guess = sr3.SR3(Spy(1, 1)).denoiser(low)(torch.zeros(2, 3, 16, 16), 700)
     assert torch.allclose(seen["level"], SCHEDULE.abar[700].sqrt().float().expand(2))
-    assert torch.equal(seen["image"], sr3.enlarged(low)) and torch.equal(guess.x0, sr3.enlarged(low))
+    assert torch.equal(seen["image"], sr3.enlarged(low)) and torch.equal(guess.x0, sr3.enlarged(low) + 0.125)
 
 
 def test_a_training_batch():
@@ -108,8 +108,8 @@ def test_a_training_batch():
 
 
 def test_the_loss_reaches_every_weight():
-    network = alive(channels=3, extra=3, noise_level=True).train()
-    loss = sr3.loss(network, sr3.noised(pictures(), generator(0)), "x0", "soft-v")
+    network = alive(channels=3, extra=3, noise_level=True, predicts="x0").train()
+    loss = sr3.loss(network, sr3.noised(pictures(), generator(0)), "soft-v")
     loss.sum().backward()
     assert loss.shape == (2,) and all(p.grad is not None and p.grad.any() for p in network.parameters())
 
@@ -155,8 +155,9 @@ def test_other_small_pictures_are_a_sentence(low):
 
 
 def test_a_network_that_knows_times_is_a_sentence():
-    with pytest.raises(ValueError, match=r"takes a noise level in place of t: UNet\(noise_level=True"):
-        sr3.SR3(alive(channels=3, extra=3))
+    for other in ({}, {"noise_level": True, "predicts": "eps"}):
+        with pytest.raises(ValueError, match=r"takes a noise level in place of t, and predicts x0: UNet\(noise_level"):
+            sr3.SR3(alive(channels=3, extra=3, **other))
 
 
 # Wider networks

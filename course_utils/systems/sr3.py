@@ -25,8 +25,9 @@ class SR3:
     """
 
     def __init__(self, network: nn.Module, schedule: NoiseSchedule = ddpm.SCHEDULE):
-        if not network.noise_level:
-            raise ValueError("SR3 needs a network that takes a noise level in place of t: UNet(noise_level=True, ...).")
+        if not network.noise_level or network.predicts != "x0":
+            raise ValueError("SR3 needs a network that takes a noise level in place of t, and predicts x0: "
+                             "UNet(noise_level=True, predicts='x0', ...).")
         self.network, self.schedule = network, schedule
 
     def denoiser(self, low: Tensor, noise: float = 0.0, seed: int = 0) -> Denoiser:
@@ -42,9 +43,9 @@ class SR3:
             condition = augmented(image, torch.full_like(image[:, 0, 0, 0], noise), generator(seed, image.device))
 
         def network(xt: Tensor, t: Tensor) -> Tensor:
-            return self.network(xt, self.schedule.at(t, xt).flatten().sqrt(), **condition)
+            return guess(self.network, xt, self.schedule.at(t, xt).flatten(), condition)
 
-        return network_denoiser(network, self.schedule, self.network.predicts)
+        return network_denoiser(network, self.schedule, "x0")
 
     def sample(self, low: Tensor, steps: int = 20, seed: int = 0, sampler=ddim, noise: float = 0.0,
                **options) -> Tensor:
@@ -103,8 +104,13 @@ def noised(x0: Tensor, draw: torch.Generator, most: float = 0.0) -> dict[str, Te
     return {"x0": x0, "abar": abar, "seed": seed, "xt": q_sample(x0, abar, seed)} | condition
 
 
-def loss(network, batch: dict[str, Tensor], predicts: str, weight: str) -> Tensor:
+def loss(network, batch: dict[str, Tensor], weight: str) -> Tensor:
     """The error for each picture of a batch from `noised`, (B,)."""
     condition = {name: batch[name] for name in ("image", "vector") if name in batch}
-    output = network(batch["xt"], batch["abar"].sqrt(), **condition)
-    return seeded_error(output, predicts, batch["x0"], batch["seed"], batch["abar"], weight)
+    output = guess(network, batch["xt"], batch["abar"], condition)
+    return seeded_error(output, "x0", batch["x0"], batch["seed"], batch["abar"], weight)
+
+
+def guess(network, xt: Tensor, abar: Tensor, condition: dict[str, Tensor]) -> Tensor:
+    """The guess at x0 (B, C, H, W): the enlarged picture, and what the network says is missing in it."""
+    return condition["image"] + network(xt, abar.sqrt(), **condition).float()

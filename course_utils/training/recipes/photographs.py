@@ -23,7 +23,7 @@ class PhotographRecipe(Recipe):
     """Random crops of the training photographs."""
 
     data = "photographs, train split, crops of 64 x 64 from a long side of 256 to 512, mirrored at random"
-    images, batch_size, lr = 500_000, 32, 1.5e-3
+    batch_size, lr = 32, 1.5e-3
     predicts, weight = "x0", "soft-v"
 
     def pick(self, n: int, draw: torch.Generator) -> Tensor:
@@ -57,7 +57,7 @@ class PhotographRecipe(Recipe):
 class SR3Photographs(PhotographRecipe):
     """From 16 x 16 to 64 x 64."""
 
-    name = "sr3-photographs"
+    name, images = "sr3-photographs", 280_000
 
     def network(self) -> UNet:
         return UNet(**SHAPE, extra=3, noise_level=True, predicts=self.predicts)
@@ -66,7 +66,7 @@ class SR3Photographs(PhotographRecipe):
         return sr3.noised(x0, draw)
 
     def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
-        return sr3.loss(network, batch, self.predicts, self.weight)
+        return sr3.loss(network, batch, self.weight)
 
     def pictures(self, network: UNet) -> Tensor:
         """Rows of eight: enlarged small pictures, SR3's answers, their mean, the originals."""
@@ -93,7 +93,7 @@ class SR3Photographs(PhotographRecipe):
 class Photographs64(PhotographRecipe):
     """Without a condition: what RePaint samples from."""
 
-    name = "photographs-64"
+    name, images = "photographs-64", 400_000
 
     def network(self) -> UNet:
         return UNet(**SHAPE, predicts=self.predicts)
