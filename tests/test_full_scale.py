@@ -7,11 +7,21 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, DiTPipeline, DiTTransformer2DModel
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    DiTPipeline,
+    DiTTransformer2DModel,
+    LDMSuperResolutionPipeline,
+    UNet2DModel,
+    VQModel,
+)
 
 from course_utils import runtime
 from course_utils.authoring import notebook_file
+from course_utils.datasets import photographs, to_model_range
 from course_utils.runtime import generator
+from course_utils.systems import sr3
 from tests.conftest import ROOT
 
 
@@ -45,13 +55,24 @@ def dit() -> DiTPipeline:
 
 
 @pytest.fixture
-def scope(dit, monkeypatch) -> dict:
-    """What the cells of notebook 06 find in the notebook, on the CPU and with a hub that holds the small pipeline."""
-    asked = []
-    monkeypatch.setattr(runtime, "need_hub", asked.append)
-    monkeypatch.setattr(DiTPipeline, "from_pretrained", lambda repository, **options: asked.append(repository) or dit)
-    return {"torch": torch, "runtime": runtime, "generator": generator, "where": torch.device("cpu"), "show": Shown(),
-            "asked": asked}
+def hub(monkeypatch):
+    """Makes a hub that holds one small pipeline: what cells find in the notebook, on the CPU; `asked` is filled."""
+
+    def holds(pipeline, **names) -> dict:
+        asked = []
+        monkeypatch.setattr(runtime, "need_hub", asked.append)
+        monkeypatch.setattr(type(pipeline), "from_pretrained",
+                            lambda repository, **options: asked.append(repository) or pipeline)
+        return {"torch": torch, "runtime": runtime, "generator": generator, "where": torch.device("cpu"),
+                "show": Shown(), "asked": asked} | names
+
+    return holds
+
+
+@pytest.fixture
+def scope(hub, dit) -> dict:
+    """For the cells of notebook 06."""
+    return hub(dit)
 
 
 def test_dit_sweep(scope, dit):
@@ -78,14 +99,41 @@ def test_every_column_starts_from_the_same_noise(scope):
     assert torch.equal(*twice)
 
 
+def test_ldm_super_resolution(hub):
+    torch.manual_seed(0)
+    unet = UNet2DModel(in_channels=6, out_channels=3, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4,
+                       down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+                       up_block_types=("AttnUpBlock2D", "UpBlock2D"))
+    vqvae = VQModel(block_out_channels=(8, 8, 8), norm_num_groups=4, down_block_types=("DownEncoderBlock2D",) * 3,
+                    up_block_types=("UpDecoderBlock2D",) * 3, latent_channels=3, num_vq_embeddings=16)
+    pipeline = LDMSuperResolutionPipeline(vqvae.eval(), unet.eval(), DDIMScheduler())
+    scope = hub(pipeline, photographs=photographs, to_model_range=to_model_range, enlarge=sr3.enlarged)
+    exec(cells("07_sr3")[0], scope)
+    beside = []
+    unet.register_forward_hook(lambda module, given, answer: beside.append(given[0][:, 3:]))
+    made = scope["ldm_super_resolution"](side=16, steps=2)
+    need, repository = scope["asked"]
+    assert "Apache 2.0" in need and repository == "CompVis/ldm-super-resolution-4x-openimages"
+    given = to_model_range(photographs.square("red_panda", 16))[None]
+    assert len(beside) == 2 and all(torch.equal(low, given) for low in beside), "the small picture, in [-1, 1]"
+    (pictures, options), = scope["show"]
+    assert made.shape == (1, 3, 64, 64) and pictures[1].shape == pictures[2].shape == (3, 64, 64)
+    assert -1 <= made.min() < 0 < made.max() <= 1 and torch.equal(pictures[2], made[0])
+    assert options["alt"] and options["caption"] and len(options["titles"]) == 3
+
+
+SWEEPS = {"06_classifier_free_guidance": "dit_sweep", "07_sr3": "ldm_super_resolution"}
+
+
+@pytest.mark.parametrize("notebook,function", SWEEPS.items())
 @pytest.mark.parametrize("kind,missing,says", [
     ("cpu", None, "needs an NVIDIA GPU"), ("cuda", RuntimeError("the hub does not answer"), "the hub does not answer"),
     ("cuda", None, "drawn")])
-def test_without_gpu_or_hub_there_is_a_sentence(kind, missing, says, capsys):
+def test_without_gpu_or_hub_there_is_a_sentence(notebook, function, kind, missing, says, capsys):
     def sweep():
         if missing:
             raise missing
         print("drawn")
 
-    exec(cells("06_classifier_free_guidance")[1], {"where": SimpleNamespace(type=kind), "dit_sweep": sweep})
+    exec(cells(notebook)[1], {"where": SimpleNamespace(type=kind), function: sweep})
     assert says in capsys.readouterr().out
