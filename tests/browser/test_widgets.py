@@ -122,6 +122,11 @@ def eventually(condition, seconds: float = 20) -> bool:
     return condition()
 
 
+def says(picture, words: str) -> bool:
+    """Whether the picture's description comes to hold these words in time."""
+    return eventually(lambda: words in picture.get_attribute("alt"))
+
+
 def stored(path) -> str:
     """What the kernel wrote, empty before it wrote anything."""
     return path.read_text() if path.exists() else ""
@@ -169,9 +174,9 @@ def test_schedule_explorer_by_keyboard(explorer):
     page.locator(".noUi-handle").focus()
     for _ in range(3):
         page.keyboard.press("ArrowRight")
-    assert eventually(lambda: "t = 330" in picture.get_attribute("alt"))
+    assert says(picture, "t = 330")
     page.get_by_role("button", name="cosine").click()
-    assert eventually(lambda: "The cosine schedule at t = 330" in picture.get_attribute("alt"))
+    assert says(picture, "The cosine schedule at t = 330")
 
 
 def test_activation_explorer_by_keyboard(explorer):
@@ -179,11 +184,11 @@ def test_activation_explorer_by_keyboard(explorer):
     assert "at t = 500" in picture.get_attribute("alt")
     page.locator(".noUi-handle").focus()
     page.keyboard.press("ArrowRight")
-    assert eventually(lambda: "at t = 510" in picture.get_attribute("alt"))
+    assert says(picture, "at t = 510")
     part = page.get_by_role("combobox", name="Part")
     part.focus()
     page.keyboard.press("Home")
-    assert eventually(lambda: part.locator("option").first.inner_text() in picture.get_attribute("alt"))
+    assert says(picture, part.locator("option").first.inner_text())
 
 
 def test_sampler_explorer_by_keyboard(explorer):
@@ -191,12 +196,12 @@ def test_sampler_explorer_by_keyboard(explorer):
     assert "made by ddim with eta 0 in 20 calls" in picture.get_attribute("alt")
     page.locator(".noUi-handle").nth(0).focus()
     page.keyboard.press("ArrowLeft")
-    assert eventually(lambda: "in 15 calls" in picture.get_attribute("alt"))
+    assert says(picture, "in 15 calls")
     page.locator(".noUi-handle").nth(2).focus()
     page.keyboard.press("ArrowRight")
-    assert eventually(lambda: "seed 1" in picture.get_attribute("alt"))
+    assert says(picture, "seed 1")
     page.get_by_role("button", name="dpm++").click()
-    assert eventually(lambda: "made by dpm++ in 15 calls" in picture.get_attribute("alt"))
+    assert says(picture, "made by dpm++ in 15 calls")
 
 
 def test_guidance_explorer_by_keyboard(explorer):
@@ -204,11 +209,11 @@ def test_guidance_explorer_by_keyboard(explorer):
     assert "Guidance at scale 2." in picture.get_attribute("alt")
     page.locator(".noUi-handle").focus()
     page.keyboard.press("ArrowRight")
-    assert eventually(lambda: "Guidance at scale 3." in picture.get_attribute("alt"))
+    assert says(picture, "Guidance at scale 3.")
     choice = page.get_by_role("combobox", name="Class")
     choice.focus()
     page.keyboard.press("End")
-    assert eventually(lambda: "pictures of the class ankle boot" in picture.get_attribute("alt"))
+    assert says(picture, "pictures of the class ankle boot")
 
 
 def png(width: int, height: int) -> bytes:
