@@ -30,8 +30,8 @@ test: say-test $(KERNELS)  ## install into .venv if need be, run ruff, all tests
 test-browser: say-test-browser $(BROWSER)  ## widgets, first and last notebook (NB="03 07", NB=all) in a real Chromium
 	@$(PYTHON) -m pytest tests/browser $(if $(NB),--notebooks "$(NB)") $(ARGS)
 
-test-colab: say-test-colab $(READY) $(COLAB)  ## the notebooks with the packages of Google Colab
-	@$(PYTHON) -m pytest tests/colab $(ARGS)
+test-colab: say-test-colab $(READY) $(COLAB)  ## first and last notebook (NB as above) with the packages of Google Colab
+	@$(PYTHON) -m pytest tests/colab $(if $(NB),--notebooks "$(NB)") $(ARGS)
 
 bench: say-bench $(READY) $(OTHERS)  ## the course's network beside others, two hours; writes tests/bench/README.md
 	@$(PYTHON) -m tests.bench.throughput

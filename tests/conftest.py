@@ -14,6 +14,11 @@ _guard.loader.exec_module(importlib.util.module_from_spec(_guard))
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(OFFLINE), os.environ.get("PYTHONPATH")]))
 
 
+def pytest_addoption(parser):
+    parser.addoption("--notebooks", default="", help="which notebooks tests/browser and tests/colab run: numbers (\"03 "
+                                                     "07\") or all; the first and the last unless told")
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""

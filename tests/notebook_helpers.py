@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbformat import v4
+
+from tests.conftest import ROOT
 
 
 def write(path: Path, *sources: str) -> Path:
@@ -25,3 +28,13 @@ def nbval(path: Path, python: str = sys.executable, **environment: str) -> tuple
     result = subprocess.run(command, cwd=path.parent, env=os.environ | environment,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return result.returncode, re.sub(r"\x1b\[[0-9;]*m", "", result.stdout)
+
+
+def asked(config: pytest.Config) -> list[Path]:
+    """The notebooks of the course that --notebooks names; without it the first and the last."""
+    paths = {path.name[:2]: path for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
+    said = config.getoption("--notebooks")
+    wanted = list(paths) if said == "all" else said.split() or [min(paths), max(paths)]
+    if not set(wanted) <= set(paths):
+        raise pytest.UsageError(f"--notebooks takes all, or numbers out of {', '.join(paths)}; got {said!r}.")
+    return [path for number, path in paths.items() if number in wanted]

@@ -16,11 +16,6 @@ from tests.conftest import ROOT
 START_SECONDS = 90
 
 
-def pytest_addoption(parser):
-    parser.addoption("--notebooks", default="", help="which notebooks test_run_all runs: numbers (\"03 07\") or all; "
-                                                     "the first and the last unless told")
-
-
 @pytest.fixture(scope="session")
 def chromium():
     """A running Chromium of this system; the tests are skipped, with the reason, where there is none."""

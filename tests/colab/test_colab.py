@@ -18,7 +18,6 @@ from tests.conftest import ROOT
 PYTHON = ROOT / ".venv-colab" / "bin" / "python"
 CONTENT = Path("/content")
 OURS = CONTENT / ".made-by-test-colab"
-PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # What the set-up cell is told by Colab: this module is loaded before the first cell runs
 STUB = "def enable_custom_widget_manager(): pass\n"
 
@@ -111,7 +110,11 @@ def test_a_failed_clone_says_what_to_do_and_leaves_nothing(snapshot, empty_folde
     assert folders() == []
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def pytest_generate_tests(metafunc):
+    if "path" in metafunc.fixturenames:
+        metafunc.parametrize("path", notebook_helpers.asked(metafunc.config), ids=lambda path: path.stem)
+
+
 def test_notebook(snapshot, empty_folder, path):
     copy = Path(shutil.copy(path, empty_folder))
     for cell in notebook_file.read(copy)["cells"]:
