@@ -335,6 +335,11 @@ def test_palette_learns_from_the_hole_alone():
     assert torch.allclose(everywhere, torch.tensor(0.25))
 
 
+def test_an_unknown_method_is_a_sentence():
+    with pytest.raises(ValueError, match="method must be one of repaint, palette, masked-image; got 'lama'"):
+        inpainting.load("lama")
+
+
 # Masks
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from course_utils.diffusion import Denoiser, NoiseSchedule, Prediction, ddim, network_denoiser, repaint
+from course_utils.diffusion import Denoiser, NoiseSchedule, Prediction, network_denoiser, repaint, samplers
 from course_utils.diffusion.losses import seeded_error
-from course_utils.runtime import generator
+from course_utils.networks import load_network
+from course_utils.runtime import device, generator
 from course_utils.systems import ddpm
 
 
@@ -53,7 +54,8 @@ class Learned:
                                  self.network.predicts)
         return kept(inner, known, mask)
 
-    def sample(self, known: Tensor, mask: Tensor, steps: int = 20, seed: int = 0, sampler=ddim, **options) -> Tensor:
+    def sample(self, known: Tensor, mask: Tensor, steps: int = 20, seed: int = 0, sampler=samplers.ddpm,
+               **options) -> Tensor:
         """The pictures known (B, C, H, H) in [-1, 1] with their holes filled, in `steps` network calls."""
         return ddpm.sampled(self.denoiser(known, mask, seed + 2), self, len(known), steps, seed, known.shape[-1],
                             sampler, **options)
@@ -123,3 +125,14 @@ def placed(network: nn.Module, known: Tensor, mask: Tensor) -> tuple[Tensor, Ten
         raise ValueError(f"masks must be {wanted}, 1 where the picture is kept and 0 in the hole; got "
                          f"{tuple(mask.shape)}, {mask.min().item():g}..{mask.max().item():g}.")
     return known, mask.to(known)
+
+
+def load(method: str) -> RePaint | Learned:
+    """One of the three, "repaint", "palette" or "masked-image", with the weights that ship with the course."""
+    if method == "repaint":
+        return RePaint(ddpm.load("photographs-64"))
+    kinds = {"palette": (Palette, "palette-photographs"), "masked-image": (MaskedImage, "inpaint-photographs")}
+    if method not in kinds:
+        raise ValueError(f"method must be one of repaint, {', '.join(kinds)}; got {method!r}.")
+    kind, name = kinds[method]
+    return kind(load_network(name).to(device()))

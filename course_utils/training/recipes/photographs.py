@@ -1,4 +1,4 @@
-"""Photographs: SR3 for notebook 07, and the unconditional model of notebook 08."""
+"""Photographs: SR3 for notebook 07, and for notebook 08 the unconditional model and both that learn to fill holes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from course_utils.datasets import masks
 from course_utils.datasets.photographs import PhotographCrops
-from course_utils.measure import consistency, fool_rate, grid, psnr, ssim, texture_distance, texture_features
-from course_utils.networks import UNet
+from course_utils.measure import consistency, fool_rate, grid, psnr, seam, ssim, texture_distance, texture_features
+from course_utils.networks import UNet, load_network, widened
 from course_utils.runtime import generator
-from course_utils.systems import ddpm, sr3
+from course_utils.systems import ddpm, inpainting, sr3
 from course_utils.training.recipe import Recipe
 
 SIZE = 64
@@ -91,7 +92,7 @@ class SR3Photographs(PhotographRecipe):
 
 
 class Photographs64(PhotographRecipe):
-    """Without a condition: what RePaint samples from."""
+    """Without a condition: what RePaint samples from, and what both others start from."""
 
     name, images = "photographs-64", 400_000
 
@@ -112,3 +113,50 @@ class Photographs64(PhotographRecipe):
         made = torch.cat([ddpm.DDPM(network).sample(64, steps=50, seed=seed, size=SIZE).cpu() for seed in range(2)])
         return self.held_out_loss(network) | {"texture_50_steps": round(texture_distance(made, self.held_out(128)), 2),
                                               "grid": round(grid(made, SHAPE["stem"]), 3)}
+
+
+class FillsHoles(PhotographRecipe):
+    """Goes on from the weights of `photographs-64`, with channels for what is known; holes of all kinds."""
+
+    data = PhotographRecipe.data + ", with holes of four kinds"
+    images, lr = 160_000, 7e-4
+    system: type[inpainting.Learned]
+    extra: int
+
+    def network(self) -> UNet:
+        return widened(load_network("photographs-64"), self.extra)
+
+    def examples(self, x0: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
+        return self.system.noised(x0, masks.mixed(len(x0), SIZE, draw), draw)
+
+    def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
+        return self.system.loss(network, batch, self.weight)
+
+    def pictures(self, network: UNet) -> Tensor:
+        """Rows of eight: the hole, three answers, the original."""
+        x0, mask = self.held_out(8), masks.mixed(8, SIZE, generator(0))
+        made = [self.system(network).sample(x0, mask, seed=seed).cpu() for seed in range(3)]
+        return torch.cat([x0 * mask, *made, x0])
+
+    def measures(self, network: UNet) -> dict[str, float]:
+        """The loss on the test photographs, and whether the seam shows and the filled pictures look real."""
+        x0, others = self.held_out(256).split(128)
+        mask = masks.mixed(len(x0), SIZE, generator(0))
+        parts = zip(x0.split(64), mask.split(64))
+        made = torch.cat([self.system(network).sample(*part).cpu() for part in parts])
+        return self.held_out_loss(network) | {"seam": round(seam(made, x0, mask), 3),
+                                              "texture": round(texture_distance(made, others), 2)}
+
+
+class PalettePhotographs(FillsHoles):
+    """Palette: the hole full of noise, beside xt."""
+
+    name = "palette-photographs"
+    system, extra = inpainting.Palette, 3
+
+
+class InpaintPhotographs(FillsHoles):
+    """GLIDE's and Stable Diffusion's way: the picture with an empty hole, and the mask."""
+
+    name = "inpaint-photographs"
+    system, extra = inpainting.MaskedImage, 4
