@@ -13,9 +13,13 @@ from diffusers import (
     DiTPipeline,
     DiTTransformer2DModel,
     LDMSuperResolutionPipeline,
+    StableDiffusionInpaintPipeline,
+    UNet2DConditionModel,
     UNet2DModel,
     VQModel,
 )
+from torch import nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from course_utils import runtime
 from course_utils.authoring import notebook_file
@@ -122,7 +126,55 @@ def test_ldm_super_resolution(hub):
     assert options["alt"] and options["caption"] and len(options["titles"]) == 3
 
 
-SWEEPS = {"06_classifier_free_guidance": "dit_sweep", "07_sr3": "ldm_super_resolution"}
+def tokenizer() -> CLIPTokenizer:
+    """CLIP's, with letters in place of words."""
+    letters = [chr(code) for code in range(ord("!"), ord("~") + 1)]
+    words = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    return CLIPTokenizer(vocab={word: i for i, word in enumerate(words)}, merges=[], model_max_length=77)
+
+
+@pytest.fixture
+def sd_inpainting() -> StableDiffusionInpaintPipeline:
+    """Stable Diffusion's inpainting pipeline in small: nine channels in, latents half as wide as pictures."""
+    torch.manual_seed(0)
+    words = tokenizer()
+    ends = {"bos_token_id": words.bos_token_id, "eos_token_id": words.eos_token_id, "pad_token_id": words.pad_token_id}
+    text = CLIPTextModel(CLIPTextConfig(vocab_size=len(words), hidden_size=32, intermediate_size=37,
+                                        num_hidden_layers=2, num_attention_heads=4, **ends))
+    unet = UNet2DConditionModel(
+        block_out_channels=(32, 64), layers_per_block=1, sample_size=16, in_channels=9, out_channels=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=32, attention_head_dim=8)
+    vae = AutoencoderKL(block_out_channels=(8, 8), norm_num_groups=4, latent_channels=4, layers_per_block=1,
+                        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2)
+    scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
+                              steps_offset=1)
+    return StableDiffusionInpaintPipeline(vae.eval(), text.eval(), words, unet.eval(), scheduler, None, None,
+                                          requires_safety_checker=False)
+
+
+def test_sd_inpaint(hub, sd_inpainting):
+    scope = hub(sd_inpainting, nn=nn, photographs=photographs)
+    exec(cells("08_inpainting")[0], scope)
+    seen = []
+    sd_inpainting.unet.register_forward_hook(lambda module, given, answer: seen.append(given[0]))
+    rows = scope["sd_inpaint"](steps=2, size=64)
+    need, repository = scope["asked"]
+    assert "OpenRAIL-M" in need and repository == "stable-diffusion-v1-5/stable-diffusion-inpainting"
+    # Two calls of two steps, each with and without the sentence; latents, mask, masked latents
+    assert [x.shape for x in seen] == [(2, 9, 32, 32)] * 4
+    right, wrong = seen[0][0, 4], seen[2][0, 4]
+    hole = torch.zeros(32, 32, dtype=torch.bool)
+    hole[8:, 11:21] = True
+    assert torch.equal(right == 1, hole) and torch.equal(right == 0, ~hole), "1 is painted: in the hole, at first"
+    assert torch.equal(wrong, 1 - right), "and the second time the other way round"
+    (pictures, options), = scope["show"]
+    assert pictures is rows and rows.shape == (3, 3, 64, 64) and rows.dtype == torch.float32
+    assert -1 <= rows.min() < 0 < rows.max() <= 1, "from -1 to 1, as `show` wants it"
+    assert len(options["titles"]) == 3 and options["alt"] and options["caption"]
+
+
+SWEEPS = {"06_classifier_free_guidance": "dit_sweep", "07_sr3": "ldm_super_resolution", "08_inpainting": "sd_inpaint"}
 
 
 @pytest.mark.parametrize("notebook,function", SWEEPS.items())
