@@ -42,6 +42,12 @@ class Shown(list):
         self.append((pictures, options))
 
 
+def autoencoder() -> AutoencoderKL:
+    """Stable Diffusion's in small: latents of four channels, half as wide as pictures."""
+    return AutoencoderKL(block_out_channels=(8, 8), norm_num_groups=4, latent_channels=4, layers_per_block=1,
+                         down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2)
+
+
 @pytest.fixture
 def dit() -> DiTPipeline:
     """DiT-XL/2 in small: one layer, pictures of 16 x 16; its weights are random, none of them zero."""
@@ -52,10 +58,8 @@ def dit() -> DiTPipeline:
         norm_type="ada_norm_zero", norm_elementwise_affine=False)
     for parameter in transformer.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
-    vae = AutoencoderKL(block_out_channels=(8, 8), norm_num_groups=4, latent_channels=4, layers_per_block=1,
-                        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2)
     names = {"207": "golden retriever", "967": "espresso", "980": "volcano"}
-    return DiTPipeline(transformer.eval(), vae.eval(), DDIMScheduler(), id2label=names)
+    return DiTPipeline(transformer.eval(), autoencoder().eval(), DDIMScheduler(), id2label=names)
 
 
 @pytest.fixture
@@ -145,11 +149,9 @@ def sd_inpainting() -> StableDiffusionInpaintPipeline:
         block_out_channels=(32, 64), layers_per_block=1, sample_size=16, in_channels=9, out_channels=4,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         cross_attention_dim=32, attention_head_dim=8)
-    vae = AutoencoderKL(block_out_channels=(8, 8), norm_num_groups=4, latent_channels=4, layers_per_block=1,
-                        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2)
     scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
                               steps_offset=1)
-    return StableDiffusionInpaintPipeline(vae.eval(), text.eval(), words, unet.eval(), scheduler, None, None,
+    return StableDiffusionInpaintPipeline(autoencoder().eval(), text.eval(), words, unet.eval(), scheduler, None, None,
                                           requires_safety_checker=False)
 
 

@@ -12,7 +12,7 @@ import traitlets
 from torch import Tensor
 
 from course_utils.diffusion.samplers import Callback, Step
-from course_utils.show.figures import draw_picture, figure, grid
+from course_utils.show.figures import images
 from course_utils.show.photograph_chooser import PhotographChooser, data_url
 from course_utils.show.widgets import script
 
@@ -95,15 +95,11 @@ class HolePainter(PhotographChooser):
         picture, keep = self.pictures[choice], self._tensor(mask)
         squares = torch.arange(self.side) // 4 % 2
         board = 0.2 * (squares[:, None] ^ squares[None, :]) + 0.3
-        fig, axes = grid(3, height=3.2)
-        panels = {"photograph": picture, "hole": torch.where(keep.bool(), picture, board), "filled": made}
-        for axis, (title, panel) in zip(axes, panels.items()):
-            draw_picture(axis, panel)
-            axis.set_title(title)
         share = round(100 * mask.count("0") / len(mask))
-        figure(fig, f"A photograph, its hole, and the hole filled with seed {seed}",
-               f"Three pictures: the photograph {choice}, the same with a hole over {share}% of it, drawn as a "
-               "chequerboard, and the same with the hole filled.", photo=True)
+        images([picture, torch.where(keep.bool(), picture, board), made], titles=("photograph", "hole", "filled"),
+               caption=f"A photograph, its hole, and the hole filled with seed {seed}",
+               alt=f"Three pictures: the photograph {choice}, the same with a hole over {share}% of it, drawn as a "
+                   "chequerboard, and the same with the hole filled.")
 
     def _hole(self) -> tuple[str, int, str]:
         if "0" not in self.mask:

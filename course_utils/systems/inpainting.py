@@ -68,9 +68,10 @@ class Learned:
 
 
 class Palette(Learned):
-    """Noise in the hole of a second picture says where it is; no mask is told, and the known part of xt is clean.
+    """Noise in the hole, of xt and of a second picture, says where it is; no mask is told.
 
-    Source: Saharia et al. 2022 (Palette), sections 3 and 5.2. Theirs is conditioned on the noise level, not on t.
+    Source: Saharia et al. 2022 (Palette), sections 3 and 5.2. Theirs is conditioned on the noise level, not on t; that
+    the known part of xt is clean is not said there, but done in the much used implementation by others.
     """
 
     @staticmethod
