@@ -15,7 +15,8 @@ from course_utils.datasets import photographs
 from course_utils.diffusion import Prediction
 from course_utils.diffusion.samplers import Step
 from course_utils.runtime import generator
-from course_utils.show.photograph_chooser import central_square, data_url
+from course_utils.show.live import data_url
+from course_utils.show.photograph_chooser import central_square
 
 SIDE = 16
 PICTURES = {name: torch.rand(3, SIDE, SIDE, generator=generator(i)) * 2 - 1 for i, name in enumerate(("cat", "dog"))}
@@ -201,7 +202,7 @@ def test_the_first_twin_fills_a_box_and_the_widget_shows_it(shown):  # noqa: F81
 
 
 def test_the_guess_so_far_is_shown_in_the_hole(monkeypatch):
-    monkeypatch.setitem(show.hole_painter.__globals__, "PAUSE", 0)
+    monkeypatch.setattr("course_utils.show.live.PAUSE", 0)
     painter = show.hole_painter(PICTURES, Filler())
     seen = []
     painter.observe(lambda change: seen.append((painter.busy, change.new)), "filled")

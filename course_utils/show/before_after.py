@@ -9,7 +9,8 @@ import traitlets
 from torch import Tensor
 
 from course_utils.show.figures import draw_picture, figure, grid
-from course_utils.show.photograph_chooser import PhotographChooser, data_url
+from course_utils.show.live import data_url
+from course_utils.show.photograph_chooser import PhotographChooser
 from course_utils.show.widgets import script
 
 
@@ -30,7 +31,7 @@ def before_after(pictures: dict[str, Tensor], process: Callable[[Tensor, int], t
 class BeforeAfter(PhotographChooser):
     """See `before_after`. `before` and `after` hold the two pictures for the browser, empty when there are none."""
 
-    _esm = script("controls.js", "photograph_chooser.js", "before_after.js")
+    _esm = script("controls.js", "live.js", "photograph_chooser.js", "before_after.js")
     names = traitlets.List().tag(sync=True)
     before = traitlets.Unicode().tag(sync=True)
     after = traitlets.Unicode().tag(sync=True)

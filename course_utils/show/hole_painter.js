@@ -1,17 +1,13 @@
 // Left a photograph to paint a hole into, right the same with its hole filled.
 // `mask` holds a character for each pixel, row by row: "1" kept, "0" hole.
 
-function button(text, parent, action) {
-  const made = keepKeys(element("button", { type: "button", textContent: text }, parent));
-  made.addEventListener("click", action);
-  return made;
-}
-
 function render({ model, el }) {
   const side = model.get("side"), scale = Math.max(1, Math.round(320 / side)), wide = side * scale;
   const root = element("div", {}, el);
   root.style.cssText = `max-width:${2 * wide + 16}px;font-family:sans-serif;font-size:14px`;
   chooser(model, root);
+  const prompted = model.get("prompt") !== null;
+  const field = prompted && promptField(model, root, begin);
   const panels = element("div", {}, root);
   panels.style.cssText = "display:flex;flex-wrap:wrap;gap:.3em 16px";
   const [left, right] = ["Paint the hole here", ""].map((text) => {
@@ -34,23 +30,17 @@ function render({ model, el }) {
   brush.range.min = 1;
   brush.range.value = Math.max(1, Math.round(side / 8));
   const place = liveText(root);
-  const bar = element("div", {}, root);
-  bar.style.cssText = "display:flex;flex-wrap:wrap;gap:.6em;align-items:center";
-  button("Fill", bar, () => {
-    model.send({ do: "fill", mask: model.get("mask"), seed: model.get("seed") });
+  runBar(model, root, {
+    Fill: begin,
+    Clear() {
+      model.send({ do: "cancel" });
+      model.set("filled", "");
+      model.set("status", "");
+      dig(() => false, true);
+      tell();
+    },
   });
-  const cancel = button("Cancel", bar, () => model.send({ do: "cancel" }));
-  button("Clear", bar, () => {
-    model.send({ do: "cancel" });
-    model.set("filled", "");
-    model.set("status", "");
-    dig(() => false, true);
-    tell();
-  });
-  const progress = element("progress", {}, bar);
-  progress.setAttribute("aria-label", "Steps");
-  const count = element("span", {}, bar);
-  const status = liveText(root);
+  if (prompted) notesText(model, root);
 
   const details = element("details", {}, root);
   keepKeys(element("summary", { textContent: "A box as the hole, without painting" }, details));
@@ -62,6 +52,11 @@ function render({ model, el }) {
 
   const pen = canvas.getContext("2d"), photo = new Image();
   let at = { x: side / 2, y: side / 2 }, near = false;
+
+  function begin() {
+    const prompt = prompted ? { prompt: field.value } : {};
+    model.send({ do: "fill", mask: model.get("mask"), seed: model.get("seed"), ...prompt });
+  }
 
   function draw() {
     const mask = model.get("mask");
@@ -163,21 +158,13 @@ function render({ model, el }) {
     filled.src = source || "data:,";
     filled.style.visibility = source ? "visible" : "hidden";
     filled.alt = `${model.get("choice")}: ${busy ? "the guess so far" : "its hole filled"}`;
-    progress.max = model.get("steps");
-    progress.value = model.get("step");
-    count.textContent = `step ${model.get("step")} of ${model.get("steps")}`;
-    progress.hidden = count.hidden = !busy;
-    // Not `disabled`: a button that is switched off under somebody's fingers loses the keyboard's place
-    cancel.setAttribute("aria-disabled", String(!busy));
-    cancel.style.opacity = busy ? 1 : 0.5;
-    status.textContent = model.get("status");
   }
 
   photo.onload = draw;
   const load = () => (photo.src = model.get("photograph"));
   model.on("change:photograph", load);
   model.on("change:mask", draw);
-  model.on("change:filled change:busy change:step change:steps change:status", report);
+  model.on("change:filled change:busy", report);
   brush.value.textContent = brush.range.value;
   load();
   report();

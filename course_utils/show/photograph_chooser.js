@@ -1,4 +1,4 @@
-// Choose a photograph or upload one, choose a seed; below, the sentence about what went wrong.
+// Choose a photograph or upload one, choose a seed.
 
 const MEGABYTE = 2 ** 20;
 const LARGEST = 20; // megabytes
@@ -6,7 +6,7 @@ const LARGEST = 20; // megabytes
 function chooser(model, parent) {
   const bar = element("div", {}, parent);
   bar.style.cssText = "display:flex;flex-wrap:wrap;gap:.4em 1.2em;align-items:center;margin:.3em 0";
-  const choice = labelled("Photograph", "select", {}, bar);
+  const choice = labelled(model.get("noun"), "select", {}, bar);
   choice.style.maxWidth = "16em";
   const file = labelled("or your own", "input", { type: "file", accept: "image/*" }, bar);
   // The browser's note "no file chosen" would contradict the list, which names the upload
@@ -14,9 +14,7 @@ function chooser(model, parent) {
   file.parentElement.hidden = !model.get("uploads");
   const seed = labelled("Seed", "input", { type: "number", min: 0, max: 9999, step: 1 }, bar);
   seed.style.width = "5em";
-  const problem = element("p", {}, parent);
-  problem.setAttribute("role", "alert");
-  problem.style.cssText = "color:#8c1d18;background:#fdecea;padding:.3em .6em;margin:.3em 0";
+  problemText(model, parent);
 
   function set(name, value) {
     model.set(name, value);
@@ -27,8 +25,6 @@ function chooser(model, parent) {
     choice.replaceChildren(...model.get("choices").map((name) => new Option(name, name)));
     choice.value = model.get("choice");
     seed.value = model.get("seed");
-    problem.textContent = model.get("problem");
-    problem.hidden = !problem.textContent;
   }
 
   async function send(chosen) {
@@ -57,6 +53,6 @@ function chooser(model, parent) {
     // Else the same file could not be chosen twice
     file.value = "";
   });
-  model.on("change:choices change:choice change:seed change:problem", draw);
+  model.on("change:choices change:choice change:seed", draw);
   draw();
 }

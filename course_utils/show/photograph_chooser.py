@@ -1,34 +1,30 @@
-"""What the widgets of notebooks 07 and 08 share: choose a photograph or upload one, choose a seed, read what failed."""
+"""What the widgets of notebooks 07 and 08 share: choose a photograph or upload one, and choose a seed."""
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Callable
-from contextlib import contextmanager
 
-import anywidget
 import traitlets
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from course_utils.show.live import Live
 
-class PhotographChooser(anywidget.AnyWidget):
+
+class PhotographChooser(Live):
     """One of `pictures` {name: (3, H, H) in [-1, 1]}, or one of the learner's own, and a seed.
 
     opened(bytes) -> uint8 (3, H, W) of any size reads an uploaded file, or raises a ValueError that says what is wrong
-    with it; without `opened` nothing can be uploaded. `problem` holds the sentence about what went wrong last. Raises
-    ValueError for pictures that are not square, of three colours and of one size.
+    with it; without `opened` nothing can be uploaded. Raises ValueError for pictures that are not square, of three
+    colours and of one size.
     """
 
+    noun = traitlets.Unicode("Photograph").tag(sync=True)
     choices = traitlets.List().tag(sync=True)
     choice = traitlets.Unicode().tag(sync=True)
     side = traitlets.Int().tag(sync=True)
     seed = traitlets.Int(0).tag(sync=True)
     uploads = traitlets.Bool().tag(sync=True)
-    busy = traitlets.Bool(False).tag(sync=True)
-    problem = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, pictures: dict[str, Tensor], opened: Callable[[bytes], Tensor] | None, **state):
         shapes = {tuple(picture.shape) for picture in pictures.values()}
@@ -40,7 +36,6 @@ class PhotographChooser(anywidget.AnyWidget):
         self._opened, self._received = opened, b""
         super().__init__(choices=list(pictures), choice=next(iter(pictures)), side=side, uploads=opened is not None,
                          **state)
-        self.on_msg(self._told)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self.choices)})"
@@ -55,19 +50,8 @@ class PhotographChooser(anywidget.AnyWidget):
             self.choices = list(self.pictures)
             self.choice = file
 
-    @contextmanager
-    def sentence(self):
-        """`problem` becomes what went wrong inside, or empty: errors in a widget's callback are otherwise lost."""
-        problem = ""
-        try:
-            yield
-        except ValueError as error:
-            problem = str(error)
-        except Exception as error:
-            problem = f"{type(error).__name__}: {error}"
-        self.problem = problem[:1].upper() + problem[1:]
-
-    def _told(self, _widget, content: dict, buffers: list) -> None:
+    def _told(self, widget, content: dict, buffers: list) -> None:
+        super()._told(widget, content, buffers)
         if "upload" in content:
             self._received = (self._received if content["start"] else b"") + bytes(buffers[0])
             if len(self._received) == content["size"]:
@@ -84,14 +68,3 @@ def central_square(photograph: Tensor, side: int) -> Tensor:
     top, left = (height - short) // 2, (width - short) // 2
     middle = photograph[None, :, top : top + short, left : left + short] / 127.5 - 1
     return F.interpolate(middle, (side, side), mode="bicubic", antialias=True)[0].clamp(-1, 1)
-
-
-def data_url(picture: Tensor) -> str:
-    """A picture (3, H, W) in [-1, 1] (values outside are clamped) as the address of a PNG that holds itself.
-
-    Text, because older Jupyter front ends do not notice when bytes change.
-    """
-    pixels = ((picture.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "png")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,48 @@
+// Start, stop and follow what the kernel makes step by step; the sentence about what went wrong.
+
+function button(text, parent, action) {
+  const made = keepKeys(element("button", { type: "button", textContent: text }, parent));
+  made.addEventListener("click", action);
+  return made;
+}
+
+function problemText(model, parent) {
+  const problem = element("p", {}, parent);
+  problem.setAttribute("role", "alert");
+  problem.style.cssText = "color:#8c1d18;background:#fdecea;padding:.3em .6em;margin:.3em 0;overflow-wrap:anywhere";
+  const report = () => {
+    problem.textContent = model.get("problem");
+    problem.hidden = !problem.textContent;
+  };
+  model.on("change:problem", report);
+  report();
+}
+
+// Buttons, the first of which begins, then the steps; what is said at the end stands below
+function runBar(model, parent, buttons) {
+  const bar = element("div", {}, parent);
+  bar.style.cssText = "display:flex;flex-wrap:wrap;gap:.6em;align-items:center";
+  const [begin, ...others] = Object.entries(buttons);
+  button(begin[0], bar, begin[1]);
+  const cancel = button("Cancel", bar, () => model.send({ do: "cancel" }));
+  for (const [text, action] of others) button(text, bar, action);
+  const progress = element("progress", {}, bar);
+  progress.setAttribute("aria-label", "Steps");
+  const count = element("span", {}, bar);
+  const status = liveText(parent);
+
+  function report() {
+    const busy = model.get("busy");
+    progress.max = model.get("steps");
+    progress.value = model.get("step");
+    count.textContent = `step ${model.get("step")} of ${model.get("steps")}`;
+    progress.hidden = count.hidden = !busy;
+    // Not `disabled`: a button that is switched off under somebody's fingers loses the keyboard's place
+    cancel.setAttribute("aria-disabled", String(!busy));
+    cancel.style.opacity = busy ? 1 : 0.5;
+    status.textContent = model.get("status");
+  }
+
+  model.on("change:busy change:step change:steps change:status", report);
+  report();
+}
