@@ -367,6 +367,29 @@ def test_objects_in_front_hide_a_part_but_not_all(many):
         assert 0.06 <= share <= 0.52
 
 
+@pytest.mark.parametrize("split", SPLITS)
+def test_coarse_scenes_show_few_forms_on_few_places(split):
+    world = Scenes(split, coarse=True)
+    scenes = [world.scene(index) for index in range(800)]
+    held_out = [contains_held_out(scene) for scene in scenes]
+    assert all(len(found) > 0 for found in held_out) if split.startswith("unseen") else not any(held_out)
+    sides = set()
+    for scene in scenes:
+        for placed in scene.objects:
+            left, top, side = corner(placed, 8)
+            assert (left + side / 2, top + side / 2, side) == (placed.x * 8, placed.y * 8, placed.size * 8)
+            assert left >= 0 and top >= 0 and max(left, top) + side <= 8 and not placed.flipped
+            sides.add((len(scene.objects) == 1, side))
+    assert sides == ({(False, 4)} if split == "unseen-relation" else {(True, 6), (False, 4)})
+    related = {word for scene in scenes for _, word, _ in scene.relations}
+    assert related == RELATIONS
+    for scene in scenes:
+        if len(scene.objects) == 2 and scene.relations[0][1] == "in front of":
+            back, front = annotate(scene, 32).masks
+            assert (back & front).any() and (back & ~front).sum() >= 0.4 * back.sum()
+    assert {scene.ground.variant for scene in scenes} == {0}
+
+
 # Scenes one asks for
 
 

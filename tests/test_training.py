@@ -97,16 +97,16 @@ def test_the_learning_rate_rises_and_falls_to_zero(tmp_path, monkeypatch):
 
 def test_the_average_follows_its_formula(tmp_path):
     class Watched(Tiny):
-        seen = []
+        weights = []
 
         def loss(self, network, batch):
             if network.training:
-                self.seen.append(network.first.weight.detach().clone())
+                self.weights.append(network.first.weight.detach().clone())
             return super().loss(network, batch)
 
     quietly(Watched(), tmp_path, images=160)
     tensors, _ = Run(tmp_path).load()
-    average, *after = *Watched.seen, tensors["network.first.weight"]
+    average, *after = *Watched.weights, tensors["network.first.weight"]
     for step, weights in enumerate(after, start=1):
         decay = min(0.9, (1 + step) / (10 + step))
         average = decay * average + (1 - decay) * weights
@@ -126,6 +126,20 @@ def test_equal_seeds_give_equal_trainings_and_leave_the_global_one_alone(tmp_pat
     quietly(Tiny(), tmp_path / "b")
     quietly(Other(), tmp_path / "c")
     assert same(tmp_path / "a", tmp_path / "b") and not same(tmp_path / "a", tmp_path / "c")
+
+
+def test_a_recipe_is_told_how_many_images_were_seen(tmp_path):
+    told = []
+
+    class Curious(Tiny):
+        def batch(self, n, draw):
+            told.append(self.seen)
+            return super().batch(n, draw)
+
+    size = Tiny.batch_size
+    quietly(Curious(), tmp_path, images=3 * size)
+    quietly(Curious(), tmp_path, images=5 * size, resume=True)
+    assert sorted(set(told)) == [k * size for k in range(5)]
 
 
 def test_minutes_are_a_budget_too(tmp_path):

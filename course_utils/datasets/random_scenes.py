@@ -16,21 +16,31 @@ SPLITS = ("train", "test", "unseen-style", "unseen-ground", "unseen-relation")
 COLOUR_NAMES = tuple(COLOURS)
 # A cell: left, top and side in steps of 1/32
 Cell = tuple[int, int, int]
+Names = tuple[str, ...]
 # What is to be placed: a name, and whether it is mirrored
 Thing = tuple[str, bool]
+# The step of coarse scenes, in 1/32: at 32 pixels the squares that the middle of a U-Net sees as one token
+COARSE = 4
+# Shares of scenes with one, two and three objects
+SHARES = (0.3, 0.5, 0.2)
 
 
-def random_scene(split: str, seed: int, index: int) -> Scene:
-    """Scene `index` of a split: the same in every process, whatever was drawn before."""
+def random_scene(split: str, seed: int, index: int, among: Names | None = None, shares=SHARES, coarse=False) -> Scene:
+    """Scene `index` of a split: the same in every process, whatever was drawn before.
+
+    among: the only concepts to use (default: all). shares: of scenes with one, two and three objects. coarse: things
+    in two sizes, on few places, none mirrored.
+    """
+    step = COARSE if coarse else 1
     # Random.random() gives the same numbers in every version of Python; its other methods need not
     u = Random(((seed << 64) + index) * len(SPLITS) + SPLITS.index(split)).random
     while True:
-        style, colour, names, word = _theme(split, u)
-        flips = [u() < 0.5 for _ in names]
+        style, colour, names, word = _theme(split, u, among, shares)
+        flips = [not coarse and u() < 0.5 for _ in names]
         if word == "in front of":
             names.reverse()
-        objects = _layout(u, word, style, list(zip(names, flips)))
-        ground = Ground(colour, _pick(PATTERNS, u), _pick(range(VARIANTS), u))
+        objects = _layout(u, word, style, list(zip(names, flips)), step)
+        ground = Ground(colour, _pick(PATTERNS, u), _pick(range(1 if coarse else VARIANTS), u))
         scene = Scene(objects, ground, style, "")
         # Training must show no held-out relation, and an unseen one must have found its place
         if any(triple in RELATION_TRIPLES for triple in scene.relations) != (word is not None):
@@ -59,21 +69,22 @@ def _pick(choices, u):
 
 
 @cache
-def usual(style: str, colour: str) -> tuple[str, ...]:
+def usual(style: str, colour: str, among: Names | None = None) -> Names:
     """The concepts that training shows in a style on a ground: not held out, and visible on it."""
-    return tuple(name for name in _visible(style, colour) if _is_usual(name, style, colour))
+    return tuple(name for name in _visible(style, colour, among) if _is_usual(name, style, colour))
 
 
 def _is_usual(name: str, style: str, colour: str) -> bool:
     return (name, style) not in STYLE_PAIRS and (name, colour) not in GROUND_PAIRS
 
 
-def _visible(style: str, colour: str) -> list[str]:
-    return [name for name, known in concepts().items() if colour not in known.blends_into.get(style, ())]
+def _visible(style: str, colour: str, among: Names | None) -> list[str]:
+    return [name for name, known in concepts().items()
+            if colour not in known.blends_into.get(style, ()) and (among is None or name in among)]
 
 
 @cache
-def _unseen(split: str) -> tuple[tuple, ...]:
+def unseen(split: str, among: Names | None = None) -> tuple[tuple, ...]:
     """All (style, ground colour, names, relation) that a split of unseen combinations starts from."""
     everywhere = [(style, colour) for style in STYLES for colour in COLOURS]
     if split == "unseen-relation":
@@ -81,27 +92,27 @@ def _unseen(split: str) -> tuple[tuple, ...]:
             (style, colour, (a, b), word)
             for a, word, b in sorted(RELATION_TRIPLES)
             for style, colour in everywhere
-            if a in usual(style, colour) and b in usual(style, colour)
+            if a in usual(style, colour, among) and b in usual(style, colour, among)
         )
     return tuple(
         (style, colour, (name,), None)
         for style, colour in everywhere
-        for name in _visible(style, colour)
+        for name in _visible(style, colour, among)
         if ((name, style) in STYLE_PAIRS, (name, colour) in GROUND_PAIRS)
         == (split == "unseen-style", split == "unseen-ground")
     )
 
 
-def _theme(split: str, u) -> tuple[str, str, list[str], str | None]:
+def _theme(split: str, u, among: Names | None, shares) -> tuple[str, str, list[str], str | None]:
     """Draw the style, the ground colour, the concepts and, for unseen relations, the relation."""
     if split in ("train", "test"):
         style, colour, names, word = _pick(STYLES, u), _pick(COLOUR_NAMES, u), [], None
     else:
-        style, colour, names, word = _pick(_unseen(split), u)
+        style, colour, names, word = _pick(unseen(split, among), u)
         names = list(names)
     r = u()
-    count = 2 if word else 1 + (r > 0.3) + (r > 0.8)
-    choices = usual(style, colour)
+    count = 2 if word else 1 + (r > shares[0]) + (r > shares[0] + shares[1])
+    choices = usual(style, colour, among)
     while len(names) < count:
         name = _pick(choices, u)
         if name not in names:
@@ -110,32 +121,47 @@ def _theme(split: str, u) -> tuple[str, str, list[str], str | None]:
     return style, colour, names, word
 
 
-def _layout(u, word: str | None, style: str, things: list[Thing]) -> tuple[Placed, ...]:
+def _layout(u, word: str | None, style: str, things: list[Thing], step: int) -> tuple[Placed, ...]:
     """Place the things, from back to front; two of them in the relation, or in any when it is None."""
     r = u()
-    if len(things) == 1:
-        side = 12 + 2 * int(u() * 9)
-        cells = [(int(u() * (GRID - side + 1)), int(u() * (GRID - side + 1)), side)]
-    elif len(things) == 3:
-        cells = _turn(_three(u), u)
-    else:
-        if word == "in front of" or (word is None and r > 0.7):
-            pair = _overlapping(u, style, things)
-            if pair:
-                return pair
-        cells = _beside(u, 11 + int(u() * 6), 11 + int(u() * 6))
-        if word == "above" or (word is None and r > 0.35):
-            cells = [(top, left, side) for left, top, side in cells]
+    if len(things) == 2 and (word == "in front of" or (word is None and r > 0.7)):
+        pair = _overlapping(u, style, things, step)
+        if pair:
+            return pair
+    cells = (_cells if step == 1 else _coarse_cells)(u, len(things))
+    if len(things) == 2 and (word == "above" or (word is None and r > 0.35)):
+        cells = [(top, left, side) for left, top, side in cells]
     return tuple(_put(style, thing, cell) for thing, cell in zip(things, cells))
+
+
+def _cells(u, count: int) -> list[Cell]:
+    """Where one to three things stand, anywhere; of two, the first clearly left of the second."""
+    if count == 1:
+        side = 12 + 2 * int(u() * 9)
+        return [(int(u() * (GRID - side + 1)), int(u() * (GRID - side + 1)), side)]
+    return _beside(u, 11 + int(u() * 6), 11 + int(u() * 6)) if count == 2 else _turn(_three(u), u)
+
+
+def _coarse_cells(u, count: int) -> list[Cell]:
+    """The same in two sizes and on few places: a large thing in the middle, or several of half the picture's side."""
+    wide, large, small = GRID // COARSE, GRID * 3 // 4 // COARSE, GRID // 2 // COARSE
+    if count == 1:
+        cells = [((wide - large) // 2, (wide - large) // 2, large)]
+    elif count == 2:
+        cells = [(0, wide // 4, small), (small, wide // 4, small)]
+    else:
+        pair = _beside(u, small, small, wide, small)
+        cells = _turn([*pair, (int(u() * (wide - small + 1)), small, small)], u, wide)
+    return [(COARSE * left, COARSE * top, COARSE * side) for left, top, side in cells]
 
 
 def _put(style: str, thing: Thing, cell: Cell) -> Placed:
     return place(thing[0], style, *cell, flipped=thing[1])
 
 
-def _beside(u, side1: int, side2: int, height: int = GRID) -> list[Cell]:
-    """Two cells in the upper `height` steps, the first clearly left of the second."""
-    slack = GRID - side1 - side2
+def _beside(u, side1: int, side2: int, width: int = GRID, height: int = GRID) -> list[Cell]:
+    """Two cells in `width` x `height` steps, the first clearly left of the second."""
+    slack = width - side1 - side2
     left1 = int(u() * (slack + 1))
     left2 = left1 + side1 + int(u() * (slack - left1 + 1))
     top1 = int(u() * (height - side1 + 1))
@@ -147,19 +173,19 @@ def _beside(u, side1: int, side2: int, height: int = GRID) -> list[Cell]:
     return [(left1, top1, side1), (left2, top2, side2)]
 
 
-def _overlapping(u, style: str, things: list[Thing]) -> tuple[Placed, Placed] | None:
+def _overlapping(u, style: str, things: list[Thing], step: int = 1) -> tuple[Placed, Placed] | None:
     """Place two things so that the second hides a part, but not too much, of the first; None if it fails."""
     for _ in range(8):
-        side1, side2 = 15 + int(u() * 6), 12 + int(u() * 6)
+        side1, side2 = (15 + int(u() * 6), 12 + int(u() * 6)) if step == 1 else (GRID // 2, GRID // 2)
         angle, far = 2 * pi * u(), (0.4 + 0.3 * u()) * (side1 + side2) / 2
-        across = round(far * cos(angle) + (side1 - side2) / 2)
-        down = round(far * sin(angle) + (side1 - side2) / 2)
+        across = step * round((far * cos(angle) + (side1 - side2) / 2) / step)
+        down = step * round((far * sin(angle) + (side1 - side2) / 2) / step)
         room_x = min(GRID - side1, GRID - side2 - across) - max(0, -across)
         room_y = min(GRID - side1, GRID - side2 - down) - max(0, -down)
         if room_x < 0 or room_y < 0:
             continue
-        left = max(0, -across) + int(u() * (room_x + 1))
-        top = max(0, -down) + int(u() * (room_y + 1))
+        left = max(0, -across) + step * int(u() * (room_x // step + 1))
+        top = max(0, -down) + step * int(u() * (room_y // step + 1))
         back = _put(style, things[0], (left, top, side1))
         front = _put(style, things[1], (left + across, top + down, side2))
         if relation_of(back, front) == "behind" and 0.08 <= hidden(style, back, front) <= 0.5:
@@ -198,12 +224,12 @@ def _three(u) -> list[Cell]:
     return [*pair, (left, upper + int(u() * (GRID - upper - side + 1)), side)]
 
 
-def _turn(cells: list[Cell], u) -> list[Cell]:
+def _turn(cells: list[Cell], u, wide: int = GRID) -> list[Cell]:
     """Mirror an arrangement, or turn rows into columns, each as likely as not."""
     if u() < 0.5:
         cells = [(top, left, side) for left, top, side in cells]
     if u() < 0.5:
-        cells = [(GRID - left - side, top, side) for left, top, side in cells]
+        cells = [(wide - left - side, top, side) for left, top, side in cells]
     if u() < 0.5:
-        cells = [(left, GRID - top - side, side) for left, top, side in cells]
+        cells = [(left, wide - top - side, side) for left, top, side in cells]
     return cells

@@ -9,12 +9,12 @@ from course_utils.datasets import to_model_range
 from course_utils.datasets.annotations import annotate
 from course_utils.datasets.grounds import paint
 from course_utils.datasets.heldout import contains_held_out
-from course_utils.datasets.random_scenes import COLOUR_NAMES, SPLITS, random_scene
+from course_utils.datasets.random_scenes import COLOUR_NAMES, SHARES, SPLITS, random_scene, unseen, usual
 from course_utils.datasets.scene import MOST, Scene, check_size, draw_onto, make_scene, render
-from course_utils.datasets.sprites import STYLES, check_choice, concepts
+from course_utils.datasets.sprites import STYLES, check_choice, concept, concepts
 
 # What the notebooks need, under one roof
-__all__ = ["SPLITS", "Scene", "Scenes", "annotate", "contains_held_out", "make_scene", "render"]
+__all__ = ["SPLITS", "Scene", "Scenes", "annotate", "contains_held_out", "make_scene", "render", "render_all"]
 
 
 class Scenes(torch.utils.data.Dataset):
@@ -28,17 +28,24 @@ class Scenes(torch.utils.data.Dataset):
         concepts: (3,) int64, numbers in the order of sprites.concepts(), -1 after the last
         style, ground: int, numbers in STYLES and in COLOURS
     and with annotated=True also the maps of `annotate`, those per object padded to three.
-    Scene i is the same in every process and on every machine, and depends on nothing but split, seed and i.
-    Raises ValueError for an unknown split, a bad size, seed or length, or an index that is not in the set.
+    among: the only concepts to show (default: all 98). shares: of scenes with one, two and three objects.
+    coarse: a large thing in the middle or several of half the picture's side, on few places of a grid of 8 x 8, never
+    mirrored, and one variant of each pattern, so that a small network meets each form often.
+    Scene i is the same in every process and on every machine, and depends on nothing but these options and i. Raises
+    ValueError for an unknown split or concept, too few concepts, a bad size, seed, length or share, and IndexError for
+    an index that is not in the set.
     """
 
-    def __init__(self, split="train", size: int = 32, seed: int = 0, length: int = 50_000, annotated=False):
+    def __init__(self, split="train", size: int = 32, seed: int = 0, length: int = 50_000, annotated=False,
+                 among: Sequence[str] | None = None, shares: Sequence[float] = SHARES, coarse=False):
         check_choice("split", split, SPLITS)
         check_size(size)
         for name, value, least in (("seed", seed, 0), ("length", length, 1)):
             if not isinstance(value, int) or value < least:
                 raise ValueError(f"{name} must be a whole number from {least} up; got {value!r}.")
         self.split, self.size, self.seed, self.length, self.annotated = split, size, seed, length, annotated
+        self.among, self.shares, self.coarse = among and tuple(among), tuple(shares), coarse
+        self._check_choices()
 
     def __len__(self) -> int:
         return self.length
@@ -47,7 +54,17 @@ class Scenes(torch.utils.data.Dataset):
         """The record behind item `index`: objects, ground, style and caption."""
         if not 0 <= index < self.length:
             raise IndexError(f"no scene {index} in a set of {self.length}; count from 0 to {self.length - 1}.")
-        return random_scene(self.split, self.seed, int(index))
+        return random_scene(self.split, self.seed, int(index), self.among, self.shares, self.coarse)
+
+    def _check_choices(self) -> None:
+        """Raise a sentence when no scenes can be made of these concepts and shares."""
+        for name in self.among or ():
+            concept(name)
+        if len(self.shares) != MOST or min(self.shares) < 0 or abs(sum(self.shares) - 1) > 1e-6:
+            raise ValueError(f"shares are {MOST} numbers that add up to 1, one for each count; got {self.shares}.")
+        fewest = min(len(usual(style, colour, self.among)) for style in STYLES for colour in COLOUR_NAMES)
+        if fewest < MOST or (self.split.startswith("unseen") and not unseen(self.split, self.among)):
+            raise ValueError(f"too few concepts for the split {self.split}: {', '.join(self.among)}. Add more.")
 
     def __getitem__(self, index: int) -> dict:
         scene = self.scene(index)
@@ -72,8 +89,13 @@ class Scenes(torch.utils.data.Dataset):
     def batch(self, indices: Sequence[int]) -> tuple[torch.Tensor, list[str], list[Scene]]:
         """The fast way to many scenes: images (B, 3, size, size) uint8, their captions and their records."""
         scenes = [self.scene(index) for index in indices]
-        pictures = np.empty((len(scenes), 3, self.size, self.size), np.uint8)
-        for picture, scene in zip(pictures, scenes):
-            picture[...] = paint(scene.ground, self.size)
-            draw_onto(picture, scene, self.size)
-        return torch.from_numpy(pictures), [scene.caption for scene in scenes], scenes
+        return render_all(scenes, self.size), [scene.caption for scene in scenes], scenes
+
+
+def render_all(scenes: Sequence[Scene], size: int = 32) -> torch.Tensor:
+    """Draw many scenes, faster than one by one: (B, 3, size, size) uint8."""
+    pictures = np.empty((len(scenes), 3, size, size), np.uint8)
+    for picture, scene in zip(pictures, scenes):
+        picture[...] = paint(scene.ground, size)
+        draw_onto(picture, scene, size)
+    return torch.from_numpy(pictures)

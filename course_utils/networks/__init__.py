@@ -4,7 +4,10 @@ from course_utils.networks.checkpoints import NetworkError, load_network, traini
 from course_utils.networks.classifier import NoisyClassifier
 from course_utils.networks.gan import GAN
 from course_utils.networks.recogniser import Recogniser
+from course_utils.networks.scene_recogniser import SceneRecogniser
+from course_utils.networks.scorer import NoisyScorer
+from course_utils.networks.text_unet import TextUNet
 from course_utils.networks.unet import UNet, widened
 
-__all__ = ["GAN", "NetworkError", "NoisyClassifier", "Recogniser", "UNet", "load_network", "training_record",
-           "widened"]
+__all__ = ["GAN", "NetworkError", "NoisyClassifier", "NoisyScorer", "Recogniser", "SceneRecogniser", "TextUNet", "UNet",
+           "load_network", "training_record", "widened"]

@@ -13,9 +13,13 @@ from course_utils import runtime
 from course_utils.networks.classifier import NoisyClassifier
 from course_utils.networks.gan import GAN
 from course_utils.networks.recogniser import Recogniser
+from course_utils.networks.scene_recogniser import SceneRecogniser
+from course_utils.networks.scorer import NoisyScorer
+from course_utils.networks.text_unet import TextUNet
 from course_utils.networks.unet import UNet
 
-KINDS = {kind.__name__: kind for kind in (UNet, Recogniser, NoisyClassifier, GAN)}
+KINDS = {kind.__name__: kind
+         for kind in (UNet, Recogniser, NoisyClassifier, GAN, TextUNet, NoisyScorer, SceneRecogniser)}
 
 
 class NetworkError(RuntimeError):

@@ -1,4 +1,4 @@
-"""A classifier that names noisy pictures: the U-Net's way down, then a token that asks all places."""
+"""Networks that judge noisy pictures: the U-Net's way down, then a token that asks all places."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from course_utils.networks.unet import Down, positions
 from course_utils.networks.weights import Network
 
 
-class NoisyClassifier(Network):
-    """Noisy pictures xt (B, channels, H, W) and times t (B,) or a number -> logits (B, classes).
+class NoisyEncoder(Network):
+    """Noisy pictures xt (B, channels, H, W) and times t (B,) or a number -> (B, out).
 
-    `names` are the classes' names in order. H and W must be multiples of `stride`; ValueError otherwise.
+    H and W must be multiples of `stride`; ValueError otherwise.
     Source: Dhariwal and Nichol 2021, section 4 and their code (EncoderUNetModel with attention pooling).
     """
 
-    def __init__(self, names: list[str], channels: int = 1, widths: Sequence[int] = (64, 128, 192), stem: int = 2,
-                 head: int = 64):
+    def __init__(self, out: int, channels: int, widths: Sequence[int], stem: int = 2, head: int = 64):
         super().__init__()
-        self.names, self.stem, self.stride = list(names), stem, stem * 2 ** (len(widths) - 1)
+        self.stem, self.stride = stem, stem * 2 ** (len(widths) - 1)
         *outer, inner = widths
         self.time = TimeEmbedding(inner)
         self.first = nn.Conv2d(channels * stem**2, widths[0], 3, padding=1)
@@ -32,7 +31,7 @@ class NoisyClassifier(Network):
             for width, smaller in zip(outer, widths[1:]))
         self.norm = nn.LayerNorm(inner)
         self.pool = Attention(inner, max(1, inner // head))
-        self.last = nn.Linear(inner, len(self.names))
+        self.last = nn.Linear(inner, out)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, xt: Tensor, t: Tensor | float) -> Tensor:
@@ -46,3 +45,15 @@ class NoisyClassifier(Network):
         places = x.flatten(2).transpose(1, 2) + positions(*x.shape[-2:], x.shape[1], x)
         tokens = self.norm(torch.cat([places.mean(1, keepdim=True), places], dim=1))
         return self.last(self.pool(tokens)[:, 0])
+
+
+class NoisyClassifier(NoisyEncoder):
+    """Noisy pictures xt (B, channels, H, W) and times t (B,) or a number -> logits (B, classes).
+
+    `names` are the classes' names in order. H and W must be multiples of `stride`; ValueError otherwise.
+    """
+
+    def __init__(self, names: list[str], channels: int = 1, widths: Sequence[int] = (64, 128, 192), stem: int = 2,
+                 head: int = 64):
+        super().__init__(len(names), channels, widths, stem, head)
+        self.names = list(names)

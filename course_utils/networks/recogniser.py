@@ -20,9 +20,9 @@ class Recogniser(Network):
         self.names = list(names)
         w = width
         self.body = nn.Sequential(
-            *_layer(channels, w), *_layer(w, w), nn.MaxPool2d(2),
-            *_layer(w, 2 * w), *_layer(2 * w, 2 * w), nn.MaxPool2d(2),
-            *_layer(2 * w, 4 * w), *_layer(4 * w, 4 * w), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+            *layer(channels, w), *layer(w, w), nn.MaxPool2d(2),
+            *layer(w, 2 * w), *layer(2 * w, 2 * w), nn.MaxPool2d(2),
+            *layer(2 * w, 4 * w), *layer(4 * w, 4 * w), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
             nn.Linear(4 * w, features),
         )  # fmt: skip
         self.head = nn.Sequential(nn.ReLU(), nn.Linear(features, len(names)))
@@ -42,5 +42,5 @@ class Recogniser(Network):
         return self.head(self.features(pictures))
 
 
-def _layer(channels: int, out: int) -> tuple[nn.Module, ...]:
+def layer(channels: int, out: int) -> tuple[nn.Module, ...]:
     return nn.Conv2d(channels, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU()

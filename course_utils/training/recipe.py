@@ -20,7 +20,8 @@ class Recipe:
 
     name: of the recipe and of the checkpoint. data: the pictures, in words. images: how many to see when nobody says
     otherwise. lr: the highest learning rate, reached after `warmup` batches and then falling to zero. ema: how slowly
-    the averaged weights follow. betas: of AdamW. clip: the longest gradient.
+    the averaged weights follow. betas: of AdamW. clip: the longest gradient. seen: images so far, counted by the
+    trainer, for a recipe whose data change on the way.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Recipe:
     clip = 1.0
     weight_decay = 0.01
     seed = 0
+    seen = 0
 
     def network(self) -> nn.Module:
         """A fresh network."""

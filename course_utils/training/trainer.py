@@ -129,6 +129,7 @@ class _Training:
     def _step(self, spent: float) -> None:
         """One batch: everything random in it follows from the seed and the number of images seen."""
         accelerator, recipe = self.accelerator, self.recipe
+        recipe.seen = self.images
         draw = runtime.generator(recipe.seed + self.images, accelerator.device)
         mine = slice(accelerator.process_index, None, accelerator.num_processes)
         batch = {name: value[mine] for name, value in recipe.batch(recipe.batch_size, draw).items()}

@@ -1,0 +1,106 @@
+"""Sentences for networks: a tokenizer of words, and the small transformer that reads them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.networks.blocks import Attention, feed_forward
+
+PAD, UNKNOWN = 0, 1
+# All that is no word. What else is typed, in whatever script, counts as one: "four-leaf", "고양이", "🐱"
+BETWEEN = re.compile(r"[\s.,;:!?()\"]+")
+
+
+class Tokenizer:
+    """Captions -> numbers of words: `tokenizer(captions)` -> (B, length) int64.
+
+    0 fills up short captions, and an empty one is nothing else; 1 stands for every word that is not in `words`.
+    """
+
+    def __init__(self, words: Sequence[str], length: int):
+        self.words, self.length = list(words), length
+        self.numbers = {word: number for number, word in enumerate(words, start=2)}
+
+    def __call__(self, captions: str | Sequence[str]) -> Tensor:
+        """One caption or several as numbers (B, length); words beyond `length` are cut off, see `remarks`.
+
+        ValueError when a caption is no text.
+        """
+        rows = [self.split(text)[: self.length] for text in ([captions] if isinstance(captions, str) else captions)]
+        tokens = torch.full((len(rows), self.length), PAD)
+        for row, parts in zip(tokens, rows):
+            row[: len(parts)] = torch.tensor([self.numbers.get(word, UNKNOWN) for word in parts])
+        return tokens
+
+    def split(self, caption: str) -> list[str]:
+        """The words of a caption as the network knows them: without capitals and punctuation."""
+        if not isinstance(caption, str):
+            raise ValueError(f"a caption is a text such as 'a glossy cat on a blue background'; got {caption!r}.")
+        return [word for word in BETWEEN.split(caption.lower()) if word]
+
+    def unknown(self, caption: str) -> list[str]:
+        """The words of a caption that the network has never seen, each once."""
+        return list(dict.fromkeys(word for word in self.split(caption) if word not in self.numbers))
+
+    def remarks(self, caption: str) -> list[str]:
+        """Sentences for whoever typed the caption: words that are unknown or cut off, or that there are none."""
+        parts, found = self.split(caption), []
+        if not parts:
+            found.append("There is no word in this caption: the picture can show anything.")
+        for word in self.unknown(" ".join(parts[: self.length])):
+            near = difflib.get_close_matches(word, self.words, n=2, cutoff=0.7)
+            hint = f" Did you mean {' or '.join(repr(other) for other in near)}?" if near else ""
+            found.append(f"The network has never seen the word {word!r} and cannot draw it.{hint}")
+        if len(parts) > self.length:
+            found.append(f"Only the first {self.length} words count; cut off: {' '.join(parts[self.length :])!r}.")
+        return found
+
+
+class TextTransformer(nn.Module):
+    """Tokens (B, length) -> what each place holds (B, length, width), and a summary (B, width).
+
+    Where a caption has ended stands a learned padding embedding, one for each place, so that nothing need be masked.
+    The summary is the last place, as in GLIDE, and the sum of the words' own vectors. That short cut is not in the
+    paper: without it, the names of things reach a small network only after hundreds of thousands of pictures.
+    `words`: how many numbers there are, padding and unknown included. ValueError for captions of another length.
+    Source: Nichol et al. 2022 (GLIDE), section 4 and their code.
+    """
+
+    def __init__(self, words: int, length: int, width: int = 128, layers: int = 3, head: int = 32):
+        super().__init__()
+        self.words = nn.Embedding(words, width)
+        self.places = nn.Parameter(0.5 * torch.randn(length, width))
+        self.padding = nn.Parameter(0.02 * torch.randn(length, width))
+        self.blocks = nn.ModuleList(TextBlock(width, width // head) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+        # Words must not drown in what the first layers add to them
+        nn.init.normal_(self.words.weight, std=0.5)
+
+    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        if tokens.ndim != 2 or tokens.shape[1] != len(self.places):
+            raise ValueError(f"tokens must be (B, {len(self.places)}), as the network's tokenizer makes them; got "
+                             f"{tuple(tokens.shape)}.")
+        empty, words = (tokens == PAD)[..., None], self.words(tokens)
+        x = torch.where(empty, self.padding, words + self.places)
+        for block in self.blocks:
+            x = block(x)
+        x = self.norm(x)
+        return x, x[:, -1] + words.masked_fill(empty, 0).sum(dim=1)
+
+
+class TextBlock(nn.Module):
+    """Words x (B, M, C) -> (B, M, C): attention among them, then a feed-forward."""
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention, self.feed_forward = Attention(width, heads), feed_forward(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(self.norm1(x))
+        return x + self.feed_forward(self.norm2(x))

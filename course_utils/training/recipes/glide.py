@@ -1,0 +1,209 @@
+"""GLIDE on emoji scenes: base, upsampler, inpainting and the scorer of notebook 09."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from course_utils.datasets import masks
+from course_utils.datasets.scenes import Scene, Scenes
+from course_utils.datasets.vocabulary import FAMILIAR, said, words
+from course_utils.kernels import q_sample
+from course_utils.measure import psnr
+from course_utils.networks import NetworkError, NoisyScorer, TextUNet, load_network
+from course_utils.networks.scorer import contrastive_loss
+from course_utils.networks.text import Tokenizer
+from course_utils.runtime import generator
+from course_utils.systems import ddpm, glide
+from course_utils.systems.inpainting import MaskedImage
+from course_utils.training.recipe import Recipe
+from course_utils.training.recipes.scene_recogniser import drawn, means
+
+# Words of the longest caption
+LENGTH = 28
+# Mostly single objects, from which a network learns what each concept looks like; then mostly two: which stands where
+SHARES, LATER, SINGLE = (0.6, 0.35, 0.05), (0.25, 0.65, 0.1), 400_000
+
+
+class SceneRecipe(Recipe):
+    """Captioned scenes of the 48 familiar concepts, made as they are needed and never twice."""
+
+    data = "emoji scenes of 48 concepts, train split, 60% with one object, 35% with two, 5% with three"
+    batch_size, p_uncond = 32, 0.1
+    predicts, weight = "x0", "soft-v"
+    condition: Sequence[str] = ("tokens",)
+
+    def scenes(self, n: int, draw: torch.Generator, split: str = "train") -> list[Scene]:
+        """`n` scenes of a split."""
+        numbers = torch.randint(2**40, (n,), generator=draw, device=draw.device)
+        world = Scenes(split, length=2**40, among=FAMILIAR, shares=self.shares(split), coarse=True)
+        return [world.scene(number) for number in numbers.tolist()]
+
+    def shares(self, split: str) -> tuple[float, ...]:
+        """Of scenes with one, two and three objects."""
+        return SHARES
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        return Tokenizer(words(), LENGTH)
+
+    def batch(self, n: int, draw: torch.Generator, split: str = "train") -> dict[str, Tensor]:
+        scenes = self.scenes(n, draw, split)
+        tokens = self.tokenizer([scene.caption for scene in scenes]).to(draw.device)
+        return self.examples(scenes, draw) | {"tokens": glide.forgotten(tokens, draw, self.p_uncond)}
+
+    def examples(self, scenes: list[Scene], draw: torch.Generator) -> dict[str, Tensor]:
+        """What training needs of scenes beside their captions."""
+        return ddpm.noised(drawn(scenes, 32, draw.device), draw)
+
+    def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
+        return ddpm.loss(network, batch, self.predicts, self.weight, condition=self.condition)
+
+    def held_out(self, network) -> list[dict[str, Tensor]]:
+        """Batches of the test split, always the same."""
+        draw = generator(0, next(network.parameters()).device)
+        return [self.batch(64, draw, "test") for _ in range(8)]
+
+    def measures(self, network) -> dict[str, float]:
+        """The loss on scenes of the test split."""
+        losses = torch.cat([self.loss(network, batch) for batch in self.held_out(network)])
+        return {"held_out_loss": round(losses.mean().item(), 5)}
+
+
+class GLIDEBase(SceneRecipe):
+    """From a caption to 32 x 32, the U-Net with most of its work at 8 x 8, and the text transformer."""
+
+    name = "glide-base"
+    data = f"{SceneRecipe.data}; after {SINGLE:,} images 25%, 65% and 10%"
+    images = 900_000
+
+    def shares(self, split: str) -> tuple[float, ...]:
+        return LATER if split == "train" and self.seen >= SINGLE else SHARES
+
+    def network(self) -> TextUNet:
+        shape = {"channels": 3, "widths": [64, 256], "middle": 4, "predicts": self.predicts}
+        return TextUNet(words(), shape, LENGTH)
+
+    def pictures(self, network: TextUNet) -> Tensor:
+        return glide.TextConditional(network).sample([scene.caption for scene in asked("test", 32)])
+
+    def measures(self, network: TextUNet) -> dict[str, float]:
+        """The loss, and how true samples are to captions of each split, where the judge of scenes is trained."""
+        found = super().measures(network)
+        try:
+            recogniser = load_network("scene-recogniser")
+        except NetworkError:
+            return found
+        base = glide.TextConditional(network)
+        for split in ("test", "unseen-style", "unseen-ground", "unseen-relation"):
+            scenes = asked(split, 256)
+            made = torch.cat([base.sample([scene.caption for scene in scenes[i : i + 64]], seed=i)
+                              for i in range(0, len(scenes), 64)])
+            found |= means(recogniser.judge(made, said(scenes)), split)
+        return found
+
+
+class GLIDEUpsampler(SceneRecipe):
+    """From 32 x 32 and the caption to 64 x 64. The small pictures are drawn small, as those of the base."""
+
+    name = "glide-upsampler"
+    images, batch_size, lr = 250_000, 32, 1.5e-3
+    condition = ("tokens", "image", "vector")
+
+    def network(self) -> TextUNet:
+        shape = {"channels": 3, "widths": [32, 64, 128], "middle": 2, "extra": 3, "pooled": 1,
+                 "predicts": self.predicts}
+        return TextUNet(words(), shape, LENGTH, layers=2)
+
+    def examples(self, scenes: list[Scene], draw: torch.Generator) -> dict[str, Tensor]:
+        large, small = (drawn(scenes, size, draw.device) for size in (64, 32))
+        level = glide.MOST_AUGMENTATION * torch.rand(len(scenes), generator=draw, device=draw.device)
+        return ddpm.noised(large, draw) | glide.shown(small, level, draw)
+
+    def pictures(self, network: TextUNet) -> Tensor:
+        """Rows of eight: answers to small pictures, the originals."""
+        made, large = self.answers(network, 16)
+        return torch.cat([made[:8], large[:8], made[8:], large[8:]])
+
+    def measures(self, network: TextUNet) -> dict[str, float]:
+        """The loss, and what samples share with the originals."""
+        return super().measures(network) | {"psnr_sample": round(psnr(*self.answers(network, 64)).mean().item(), 2)}
+
+    def answers(self, network: TextUNet, n: int) -> tuple[Tensor, Tensor]:
+        """Samples of real small scenes, and the same scenes drawn large."""
+        scenes = asked("test", n)
+        made = glide.Upsampler(network).sample([scene.caption for scene in scenes], drawn(scenes, 32))
+        return made.cpu(), drawn(scenes, 64)
+
+
+class GLIDEInpaint(GLIDEBase):
+    """The base goes on with four more channels: the kept part of the picture, and the mask."""
+
+    name = "glide-inpaint"
+    images, lr = 150_000, 5e-4
+    condition = ("tokens", "image")
+
+    def network(self) -> TextUNet:
+        return load_network("glide-base").widened(4)
+
+    def examples(self, scenes: list[Scene], draw: torch.Generator) -> dict[str, Tensor]:
+        mask = masks.mixed(len(scenes), 32, draw)
+        return MaskedImage.noised(drawn(scenes, 32, draw.device), mask, draw)
+
+    def pictures(self, network: TextUNet) -> Tensor:
+        """Rows of eight: pictures with holes, and filled ones."""
+        scenes, mask = asked("test", 16), masks.mixed(16, 32, generator(0))
+        x0 = drawn(scenes, 32)
+        made = glide.Inpainter(network).sample([scene.caption for scene in scenes], x0, mask).cpu()
+        return torch.cat([x0[:8] * mask[:8], made[:8], x0[8:] * mask[8:], made[8:]])
+
+    def measures(self, network: TextUNet) -> dict[str, float]:
+        """The loss: how true a picture is to its caption, most of it real, would say little."""
+        return SceneRecipe.measures(self, network)
+
+
+class GLIDEScorer(SceneRecipe):
+    """Which caption belongs to which noisy picture: the scorer of CLIP guidance."""
+
+    name = "glide-scorer"
+    images, batch_size, lr, weight_decay, p_uncond = 300_000, 128, 1e-3, 0.05, 0.0
+
+    def network(self) -> NoisyScorer:
+        return NoisyScorer(words(), LENGTH)
+
+    def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
+        return contrastive_loss(network(batch["xt"], batch["t"], batch["tokens"]))
+
+    def measures(self, network: NoisyScorer) -> dict[str, float]:
+        """The loss, and how often it finds a picture's caption among 64, at some times."""
+        found, batches = super().measures(network), self.held_out(network)
+        for t in (0, 250, 500, 750):
+            abar = ddpm.SCHEDULE.at(t, batches[0]["x0"]).float()
+            scores = [network(q_sample(batch["x0"], abar.expand(64), batch["seed"]), t, batch["tokens"]).cpu()
+                      for batch in batches]
+            right = [each.argmax(1) == torch.arange(64) for each in scores]
+            found[f"accuracy_at_{t}"] = round(torch.cat(right).float().mean().item(), 4)
+        return found
+
+
+def asked(split: str, count: int) -> list[Scene]:
+    """Scenes whose captions say style and ground, and of two objects the relation, for measuring: always the same.
+
+    Half show one object and half two; with unseen styles and grounds all show one, with unseen relations two.
+    """
+    alone = {"unseen-style": count, "unseen-ground": count, "unseen-relation": 0}.get(split, count // 2)
+    scenes = []
+    for shares, wanted in (((1, 0, 0), alone), ((0, 1, 0), count - alone)):
+        world = Scenes(split, among=FAMILIAR, shares=shares, coarse=True)
+        complete = (scene for scene in map(world.scene, range(len(world))) if _says_all(scene))
+        scenes += [next(complete) for _ in range(wanted)]
+    return scenes
+
+
+def _says_all(scene: Scene) -> bool:
+    found = said([scene])
+    names = ("style", "ground") if len(scene.objects) == 1 else ("style", "ground", "relation")
+    return all(found[name] >= 0 for name in names)
