@@ -143,6 +143,7 @@ class GLIDEInpaint(GLIDEBase):
     """The base goes on with four more channels: the kept part of the picture, and the mask."""
 
     name = "glide-inpaint"
+    data = SceneRecipe.data
     images, lr = 150_000, 5e-4
     condition = ("tokens", "image")
 
