@@ -99,6 +99,12 @@ def test_the_record_says_how_it_was_trained():
     assert list(images) == sorted(images) and losses[-1] < 0.3 * losses[0]
 
 
+def test_late_times_come_more_often():
+    t = noised(torch.zeros(40_000, 1, 1, 1), generator(4), late=True)["t"].double()
+    assert abs(t.mean() / 1000 - 2 / 3) < 0.01 and abs((t < 500).double().mean() - 1 / 4) < 0.01
+    assert t.min() >= 0 and t.max() == 999
+
+
 def test_a_batch_is_the_same_for_the_same_draw():
     x0 = to_model_range(Garments("test").images[:8])
     a, b = noised(x0, generator(4)), noised(x0, generator(4))

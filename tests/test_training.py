@@ -20,7 +20,7 @@ from course_utils.networks import UNet, load_network, training_record
 from course_utils.training import ending, find, names, recorded, recorded_pictures, train, trainer
 from course_utils.training.run import Run, RunError
 from tests.conftest import ROOT
-from tests.tiny import Broken, Stopped, Tiny
+from tests.tiny import Broken, Stopped, Tiny, alive
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +93,23 @@ def test_the_learning_rate_rises_and_falls_to_zero(tmp_path, monkeypatch):
     quietly(Tiny(), tmp_path, images=160)
     rates = [row["lr"] for row in log(tmp_path)]
     assert rates == pytest.approx([1e-2 * min(1, (i + 1) / 4) * (1 - i / 20) for i in range(20)])
+
+
+def test_slow_parameters_learn_at_a_tenth_of_the_rate(tmp_path):
+    class Slow(Tiny):
+        slow, weight_decay = ("first",), 0.0
+
+        def network(self):
+            return alive()
+
+    before = dict(alive().named_parameters())
+    quietly(Slow(), tmp_path, images=Slow.batch_size)
+    after, _ = Run(tmp_path).load()
+    moved = {name: (after[f"network.{name}"] - value).abs().max().item() for name, value in before.items()}
+    rate = 1e-2 / 4  # in the first of four batches of the warmup; the first step of Adam is as long as the rate
+    assert moved["last.weight"] == pytest.approx(rate, rel=0.01)
+    assert moved["first.weight"] == pytest.approx(rate / 10, rel=0.01)
+    quietly(Slow(), tmp_path, images=4 * Slow.batch_size, resume=True)
 
 
 def test_the_average_follows_its_formula(tmp_path):

@@ -5,6 +5,7 @@ import torch
 from torch.nn.functional import mse_loss
 
 from course_utils.networks import UNet, load_network
+from course_utils.networks.blocks import Attention
 from course_utils.runtime import generator
 from course_utils.training.run import Run
 from tests.conftest import ROOT
@@ -182,6 +183,19 @@ def test_a_condition_of_another_size_is_a_sentence(name):
 
 
 # Numbers
+
+
+def test_with_qk_norm_only_directions_of_queries_and_keys_count():
+    for qk_norm in (True, False):
+        torch.manual_seed(0)
+        attention = Attention(16, 2, context=8, qk_norm=qk_norm)
+        x, words = noise(2, 5, 16), noise(2, 3, 8, seed=7)
+        before = attention(x, words)
+        with torch.no_grad():
+            for layer, keys in ((attention.qkv, slice(0, 32)), (attention.context_kv, slice(0, 16))):
+                layer.weight[keys] *= 50
+                layer.bias[keys] *= 50
+        assert torch.allclose(attention(x, words), before, atol=1e-5) == qk_norm
 
 
 def test_the_order_in_memory_does_not_matter():

@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from course_utils.kernels import group_norm_silu
 
@@ -67,12 +68,16 @@ class ResidualBlock(nn.Module):
 class Attention(nn.Module):
     """Every token of x (B, N, C) asks all tokens, and those of `context` (B, M, D) if there are any, what they hold.
 
-    The context's keys and values stand beside the tokens' own (GLIDE). Source: Vaswani et al. 2017.
+    The context's keys and values stand beside the tokens' own (GLIDE). qk_norm: only the directions of queries and keys
+    count, times a learned sharpness. Without it, at high learning rates, their lengths may grow until each token asks
+    one and the same, whatever it holds. Sources: Vaswani et al. 2017; Henry et al. 2020 (QKNorm).
     """
 
-    def __init__(self, width: int, heads: int, context: int = 0):
+    def __init__(self, width: int, heads: int, context: int = 0, qk_norm: bool = False):
         super().__init__()
         self.heads = heads
+        root = (width // heads) ** 0.5
+        self.sharpness = nn.Parameter(torch.full((heads, 1, 1), root)) if qk_norm else 1 / root
         self.qkv = nn.Linear(width, 3 * width)
         self.context_kv = nn.Linear(context, 2 * width) if context else None
         self.out = nn.Linear(width, width)
@@ -83,7 +88,9 @@ class Attention(nn.Module):
             k, v = (torch.cat(pair, 1) for pair in zip(self.context_kv(context).chunk(2, dim=-1), (k, v)))
         q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (q, k, v))
         # Written out: for a few dozen tokens torch's fused attention takes several times as long on a CPU
-        share = (q @ k.mT / q.shape[-1] ** 0.5).softmax(dim=-1)
+        if isinstance(self.sharpness, Tensor):
+            q, k = normalize(q, dim=-1).to(v), normalize(k, dim=-1).to(v)
+        share = (self.sharpness * (q @ k.mT)).softmax(dim=-1)
         return self.out((share.to(v) @ v).transpose(1, 2).flatten(2))
 
 
@@ -117,10 +124,11 @@ class TransformerBlock(nn.Module):
     "adaLN-Zero": the gates start at zero. Source: Peebles and Xie 2023 (DiT), section 3.2.
     """
 
-    def __init__(self, width: int, heads: int, condition: int, context: int = 0, grounding: int = 0):
+    def __init__(self, width: int, heads: int, condition: int, context: int = 0, grounding: int = 0,
+                 qk_norm: bool = False):
         super().__init__()
         self.norm1 = nn.LayerNorm(width, elementwise_affine=False)
-        self.attention = Attention(width, heads, context)
+        self.attention = Attention(width, heads, context, qk_norm)
         self.grounding = GatedAttention(width, heads, grounding) if grounding else None
         self.norm2 = nn.LayerNorm(width, elementwise_affine=False)
         self.feed_forward = feed_forward(width)

@@ -14,7 +14,7 @@ from course_utils.networks.weights import Network
 class SceneRecogniser(Network):
     """Pictures (B, 3, 32, 32) or (B, 3, 64, 64) in [-1, 1] -> logits of concepts, style, ground, count and relation.
 
-    It has never seen noise: it judges finished pictures, and no generator of the course is trained or guided with it.
+    It judges finished pictures and has seen at most a little noise; no generator is trained or guided with it.
     concepts, styles, grounds, relations: the names of what it tells apart, in order; `counts`: up to how many objects.
     """
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from course_utils.networks.blocks import Attention, feed_forward
+from course_utils.networks.blocks import Attention, feed_forward, zeros
 
 PAD, UNKNOWN = 0, 1
 # All that is no word. What else is typed, in whatever script, counts as one: "four-leaf", "고양이", "🐱"
@@ -66,7 +66,7 @@ class TextTransformer(nn.Module):
 
     Where a caption has ended stands a learned padding embedding, one for each place, so that nothing need be masked.
     The summary is the last place, as in GLIDE, and the sum of the words' own vectors. That short cut is not in the
-    paper: without it, the names of things reach a small network only after hundreds of thousands of pictures.
+    paper: it tells all layers which words there are before the blocks, which start as nothing, have learned to.
     `words`: how many numbers there are, padding and unknown included. ValueError for captions of another length.
     Source: Nichol et al. 2022 (GLIDE), section 4 and their code.
     """
@@ -100,6 +100,8 @@ class TextBlock(nn.Module):
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.attention, self.feed_forward = Attention(width, heads), feed_forward(width)
+        for last in (self.attention.out, self.feed_forward[-1]):
+            zeros(last)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attention(self.norm1(x))

@@ -27,7 +27,7 @@ class TextUNet(Network):
         super().__init__()
         self.tokenizer = Tokenizer(words, length)
         self.text = TextTransformer(len(words) + 2, length, width, layers)
-        self.unet = UNet(**unet | {"text": width, "pooled": width + unet.get("pooled", 0)})
+        self.unet = UNet(**unet | {"text": width, "pooled": width + unet.get("pooled", 0), "qk_norm": True})
         self.channels, self.predicts = self.unet.channels, self.unet.predicts
 
     def forward(self, xt: Tensor, t: Tensor | float, *, tokens: Tensor, image: Tensor = None,

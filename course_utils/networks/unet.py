@@ -30,11 +30,12 @@ class UNet(Network):
     extra=n: `image` (B, n, H, W), beside xt. text=d: `text` (B, M, d), beside the attention's keys and values.
     pooled=d: `vector` (B, d), which joins the time embedding. grounding=d: `grounding` (B, M, d), as in GLIGEN.
     noise_level=True: in place of t stands a continuous noise level in [0, 1], as in SR3.
+    qk_norm=True: queries and keys of the middle's attention are normalised, see Attention.
     """
 
     def __init__(self, channels: int = 1, widths: Sequence[int] = (64, 128, 192), blocks: int = 1, middle: int = 4,
                  stem: int = 2, predicts: str = "x0", classes: int = 0, extra: int = 0, text: int = 0, pooled: int = 0,
-                 grounding: int = 0, noise_level: bool = False, head: int = 64):
+                 grounding: int = 0, noise_level: bool = False, head: int = 64, qk_norm: bool = False):
         super().__init__()
         if predicts not in PREDICTS:
             raise ValueError(f"predicts must be one of {', '.join(PREDICTS)}; got {predicts!r}.")
@@ -59,7 +60,8 @@ class UNet(Network):
             self.ups.insert(0, Up(nn.Conv2d(smaller, width, 3, padding=1), stack))
             before = smaller
         self.middle = nn.ModuleList(
-            TransformerBlock(inner, max(1, inner // head), condition, text, grounding) for _ in range(middle))
+            TransformerBlock(inner, max(1, inner // head), condition, text, grounding, qk_norm)
+            for _ in range(middle))
         self.last_norm = GroupNormSiLU(min(32, widths[0] // 4), widths[0])
         self.last = zeros(nn.Conv2d(widths[0], channels * stem**2, 3, padding=1))
         self.to(memory_format=torch.channels_last)

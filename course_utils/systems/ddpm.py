@@ -54,9 +54,15 @@ def load(name: str = "ddpm-garments") -> DDPM:
     return DDPM(load_network(name).to(device()))
 
 
-def noised(x0: Tensor, draw: torch.Generator, schedule: NoiseSchedule = SCHEDULE) -> dict[str, Tensor]:
-    """A training batch from pictures x0 (B, C, H, W): random times t (B,), seeds (B,) of the noise, and xt."""
-    t = torch.randint(schedule.T, (len(x0),), generator=draw, device=x0.device)
+def noised(x0: Tensor, draw: torch.Generator, schedule: NoiseSchedule = SCHEDULE, late=False) -> dict[str, Tensor]:
+    """A training batch from pictures x0 (B, C, H, W): random times t (B,), seeds (B,) of the noise, and xt.
+
+    late: times of much noise come more often, t in proportion to t.
+    """
+    if late:
+        t = (schedule.T * torch.rand(len(x0), generator=draw, device=x0.device).sqrt()).long().clamp(max=schedule.T - 1)
+    else:
+        t = torch.randint(schedule.T, (len(x0),), generator=draw, device=x0.device)
     seed = torch.randint(2**62, (len(x0),), generator=draw, device=x0.device)
     return {"x0": x0, "t": t, "seed": seed, "xt": q_sample(x0, schedule.at(t, x0).flatten(), seed)}
 

@@ -126,7 +126,7 @@ class ClipGuided:
     def score(self, captions: str | Sequence[str]) -> LogProb:
         """exp(log_scale) f(xt, t).g(caption) as a function of (xt, t), for batches of the size of captions.
 
-        Up to a constant it is log p(caption | xt), as a softmax of CLIP has it (section 3.2 and the authors' code).
+        Up to a constant it is log p(caption | xt), as a softmax of CLIP has it (section 2.4 and the authors' code).
         """
         where = next(self.scorer.parameters()).device
         with torch.no_grad(), autocast(where):
@@ -161,7 +161,7 @@ def load(part: str = "cascade") -> GLIDE | TextConditional | ClipGuided:
 def shown(low: Tensor, level: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
     """What the upsampler sees of small pictures (B, C, H, W): twice as large, with noise of a level (B,) that it knows.
 
-    Bilinear as in GLIDE; the noise, as in the cascades after it, lets the network forgive what the base gets wrong.
+    Bilinear as in GLIDE; the noise, as in Imagen, lets the network forgive what the base gets wrong.
     """
     return augmented(interpolate(low, scale_factor=LARGE // SMALL, mode="bilinear"), level, draw)
 

@@ -60,7 +60,10 @@ class _Training:
             torch.default_generator.manual_seed(recipe.seed)
             self.plain = recipe.network()
         self.average = copy.deepcopy(self.plain).requires_grad_(False).eval().to(self.accelerator.device)
-        optimiser = torch.optim.AdamW(self.plain.parameters(), recipe.lr, recipe.betas,
+        groups = [{"params": [], "share": 1.0}, {"params": [], "share": 0.1}]
+        for name, parameter in self.plain.named_parameters():
+            groups[name.startswith(recipe.slow)]["params"].append(parameter)
+        optimiser = torch.optim.AdamW([group for group in groups if group["params"]], recipe.lr, recipe.betas,
                                       weight_decay=recipe.weight_decay)
         self.network, self.optimiser = self.accelerator.prepare(self.plain, optimiser)
         self.images, self.seconds, self.loss = 0, 0.0, 0.0
@@ -135,7 +138,7 @@ class _Training:
         batch = {name: value[mine] for name, value in recipe.batch(recipe.batch_size, draw).items()}
         warm = min(1.0, (self.images / recipe.batch_size + 1) / recipe.warmup)
         for group in self.optimiser.param_groups:
-            group["lr"] = recipe.lr * warm * (1 - spent)
+            group["lr"] = group["share"] * recipe.lr * warm * (1 - spent)
         loss = recipe.loss(self.network, batch).mean()
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(self.network.parameters(), recipe.clip)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from course_utils.datasets import masks
+from course_utils.datasets.captions import caption
 from course_utils.datasets.scenes import Scene, Scenes
 from course_utils.datasets.vocabulary import FAMILIAR, said, words
 from course_utils.kernels import q_sample
@@ -24,14 +26,13 @@ from course_utils.training.recipes.scene_recogniser import drawn, means
 
 # Words of the longest caption
 LENGTH = 28
-# Mostly single objects, from which a network learns what each concept looks like; then mostly two: which stands where
-SHARES, LATER, SINGLE = (0.6, 0.35, 0.05), (0.25, 0.65, 0.1), 400_000
 
 
 class SceneRecipe(Recipe):
     """Captioned scenes of the 48 familiar concepts, made as they are needed and never twice."""
 
-    data = "emoji scenes of 48 concepts, train split, 60% with one object, 35% with two, 5% with three"
+    data = "emoji scenes of 48 concepts, train split, 50% with one object, 45% with two, 5% with three"
+    shares = (0.5, 0.45, 0.05)
     batch_size, p_uncond = 32, 0.1
     predicts, weight = "x0", "soft-v"
     condition: Sequence[str] = ("tokens",)
@@ -39,12 +40,8 @@ class SceneRecipe(Recipe):
     def scenes(self, n: int, draw: torch.Generator, split: str = "train") -> list[Scene]:
         """`n` scenes of a split."""
         numbers = torch.randint(2**40, (n,), generator=draw, device=draw.device)
-        world = Scenes(split, length=2**40, among=FAMILIAR, shares=self.shares(split), coarse=True)
+        world = Scenes(split, length=2**40, among=FAMILIAR, shares=self.shares, coarse=True)
         return [world.scene(number) for number in numbers.tolist()]
-
-    def shares(self, split: str) -> tuple[float, ...]:
-        """Of scenes with one, two and three objects."""
-        return SHARES
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -77,11 +74,22 @@ class GLIDEBase(SceneRecipe):
     """From a caption to 32 x 32, the U-Net with most of its work at 8 x 8, and the text transformer."""
 
     name = "glide-base"
-    data = f"{SceneRecipe.data}; after {SINGLE:,} images 25%, 65% and 10%"
-    images = 900_000
+    data = f"{SceneRecipe.data}; up to 100,000 images one wording of captions"
+    images = 300_000
+    slow = ("text.blocks",)
+    # So long captions are worded in one way, and name what is left, above or behind first. Which word belongs to which
+    # object is learned then; from all wordings at once a small network would learn it far later
+    plain = 100_000
 
-    def shares(self, split: str) -> tuple[float, ...]:
-        return LATER if split == "train" and self.seen >= SINGLE else SHARES
+    def scenes(self, n: int, draw: torch.Generator, split: str = "train") -> list[Scene]:
+        scenes = super().scenes(n, draw, split)
+        if split == "train" and self.seen < self.plain:
+            return [replace(scene, caption=caption(scene, "medium", variant=2)) for scene in scenes]
+        return scenes
+
+    def examples(self, scenes: list[Scene], draw: torch.Generator) -> dict[str, Tensor]:
+        # What a caption decides is decided under much noise
+        return ddpm.noised(drawn(scenes, 32, draw.device), draw, late=True)
 
     def network(self) -> TextUNet:
         shape = {"channels": 3, "widths": [64, 256], "middle": 4, "predicts": self.predicts}
@@ -110,7 +118,7 @@ class GLIDEUpsampler(SceneRecipe):
     """From 32 x 32 and the caption to 64 x 64. The small pictures are drawn small, as those of the base."""
 
     name = "glide-upsampler"
-    images, batch_size, lr = 250_000, 32, 1.5e-3
+    images, batch_size, lr = 150_000, 32, 1.5e-3
     condition = ("tokens", "image", "vector")
 
     def network(self) -> TextUNet:
@@ -144,7 +152,7 @@ class GLIDEInpaint(GLIDEBase):
 
     name = "glide-inpaint"
     data = SceneRecipe.data
-    images, lr = 150_000, 5e-4
+    images, lr, plain = 60_000, 5e-4, 0
     condition = ("tokens", "image")
 
     def network(self) -> TextUNet:
@@ -170,6 +178,8 @@ class GLIDEScorer(SceneRecipe):
     """Which caption belongs to which noisy picture: the scorer of CLIP guidance."""
 
     name = "glide-scorer"
+    data = "emoji scenes of 48 concepts, train split, 60% with one object, 35% with two, 5% with three"
+    shares = (0.6, 0.35, 0.05)
     images, batch_size, lr, weight_decay, p_uncond = 300_000, 128, 1e-3, 0.05, 0.0
 
     def network(self) -> NoisyScorer:
