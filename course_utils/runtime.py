@@ -38,18 +38,18 @@ def hub_allowed() -> bool:
     return not any(value.upper() in ("1", "ON", "YES", "TRUE") for value in offline)
 
 
-def need_hub(what: str) -> None:
-    """Make sure that `what` can be fetched from the hub; the cells "At full scale" call this first.
+def need_hub(what: str, host: str = "huggingface.co") -> None:
+    """Make sure that `what` can be fetched from the hub, or another host; the cells "At full scale" call this first.
 
-    Raises RuntimeError with a sentence when fetching is switched off or the hub does not answer.
+    Raises RuntimeError with a sentence when fetching is switched off or the host does not answer.
     """
     if not hub_allowed():
-        raise RuntimeError(f"{what} must be fetched from huggingface.co, but HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is "
-                           "set. Unset it and restart the kernel, or skip this cell: nothing after it needs it.")
+        raise RuntimeError(f"{what} must be fetched from {host}, but HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set. "
+                           "Unset it and restart the kernel, or skip this cell: nothing after it needs it.")
     try:
-        socket.create_connection(("huggingface.co", 443), timeout=5).close()
+        socket.create_connection((host, 443), timeout=5).close()
     except OSError as error:
-        raise RuntimeError(f"{what} must be fetched from huggingface.co, which does not answer ({error}). "
+        raise RuntimeError(f"{what} must be fetched from {host}, which does not answer ({error}). "
                            "Check the network, or skip this cell: nothing after it needs it.") from error
 
 

@@ -22,6 +22,8 @@ def test_an_offline_hub_is_a_sentence(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(RuntimeError, match="DiT-XL must be fetched from huggingface.co, but HF_HUB_OFFLINE"):
         runtime.need_hub("DiT-XL")
+    with pytest.raises(RuntimeError, match="GLIDE must be fetched from example.org, but HF_HUB_OFFLINE"):
+        runtime.need_hub("GLIDE", "example.org")
 
 
 def test_a_hub_that_does_not_answer_is_a_sentence(monkeypatch):

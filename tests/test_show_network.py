@@ -5,7 +5,7 @@ import torch
 from test_show import picture_of, shown  # noqa: F401
 
 from course_utils import show
-from course_utils.networks import UNet
+from course_utils.networks import TextUNet, UNet
 
 SETTINGS = {
     "the course's": ({"widths": (64, 128, 192), "middle": 4}, [
@@ -32,6 +32,17 @@ def test_the_drawing_follows_the_network(name, shown):  # noqa: F811
     assert alt.endswith(f"Arrows across the U: {', '.join(skips) or 'none'}.")
     assert all(f"middle.{i}" in alt for i in range(options["middle"]))
     assert not any(module._forward_hooks for module in unet.modules())
+
+
+def test_what_reads_is_drawn_under_the_middle(shown):  # noqa: F811
+    unet = {"channels": 3, "widths": (16, 32), "middle": 2}
+    network = TextUNet(["cat", "dog"], unet, length=4, width=32, layers=1)
+    tokens = network.tokenizer("a cat")
+    rows = show.trace(network.unet, torch.zeros(1, 3, 8, 8), torch.tensor([5]), **network.read(tokens))
+    show.architecture(rows, "caption", reader=show.trace(network.text, tokens))
+    without, _ = picture_of(shown[0]), show.architecture(rows, "caption")
+    assert shown[0][1]["image/png"]["alt"].endswith("Below, words, blocks.0, norm, with arrows up into the middle.")
+    assert without.height > picture_of(shown[-2]).height
 
 
 def test_hooks_go_when_the_network_stops():

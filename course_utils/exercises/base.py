@@ -127,21 +127,24 @@ def tensors(cases: Callable, right: Callable, mistakes: dict, otherwise: str, to
         # Copies, so that a learner's `x += ...` changes nothing here
         got = [function(*(a.clone() if hasattr(a, "clone") else a for a in arguments)) for arguments in given]
         wanted = [right(*arguments) for arguments in given]
-        for answer, reference in zip(got, wanted):
-            if getattr(answer, "shape", None) != reference.shape:
-                return f"The shape is {_shape(answer)}, and should be {tuple(reference.shape)}."
         if all(_close(answer, reference, tolerance) for answer, reference in zip(got, wanted)):
+            kind, whole = got[0].dtype, wanted[0].dtype
+            if kind != whole and not whole.is_floating_point:
+                return f"The numbers are right, but their type is {kind}. It should be {whole}."
             return None
         for sentence, wrong in mistakes.items():
             if all(_close(answer, wrong(*arguments), tolerance) for answer, arguments in zip(got, given)):
                 return sentence
+        for answer, reference in zip(got, wanted):
+            if getattr(answer, "shape", None) != reference.shape:
+                return f"The shape is {_shape(answer)}, and should be {tuple(reference.shape)}."
         return otherwise
 
     return judge
 
 
 def _close(a, b, tolerance: float) -> bool:
-    if a.shape != b.shape or bool((a.isnan() != b.isnan()).any()):
+    if getattr(a, "shape", None) != b.shape or bool((a.isnan() != b.isnan()).any()):
         return False
     return bool((a - b).nan_to_num().abs().max() <= tolerance * b.nan_to_num().abs().max())
 

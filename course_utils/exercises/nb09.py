@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
@@ -106,6 +108,8 @@ EXERCISES = [
                 57_344: "Those are the shares that go to words. The places ask each other, too.",
                 65_536: "One head, and the places among themselves: the 28 words and the other heads are missing.",
                 80_656: "Words do not ask here, and there are 8 heads.",
+                23_552: "That is for section 4's layer. Here there are 16 x 16 places and 8 heads.",
+                5_632: "16 is the side. There are 16 x 16 = 256 places, which ask and are asked.",
                 7_168: "That is one head, and the words only. The places ask each other, too.",
                 11_776: "That is for 8 x 8 places in 2 heads. Here there are 16 x 16, in 8 heads.",
                 47_104: "That is for 8 x 8 places. 16 x 16 are 256.",
@@ -137,6 +141,8 @@ EXERCISES = [
                     lambda *given: _tokens(*given, unknown=0, padding=1),
                 "The empty places hold 1. That is the unknown word; nothing is 0.":
                     lambda *given: _tokens(*given, padding=1),
+                "A long caption stays too long: cut off what comes after `length` words.":
+                    lambda parts, numbers, length: _tokens(parts, numbers, max(length, len(parts))),
                 "You cut off the beginning of long captions. The first words are kept.":
                     lambda parts, numbers, length: _tokens(parts[-length:], numbers, length),
             },
@@ -196,6 +202,8 @@ EXERCISES = [
             {
                 "That is a place, not a word: you count from the first place. The text stands in *front*.":
                     lambda share, word, side: _map(share, share.shape[-1] - side * side + word, side),
+                "That is a place, not a word: you count from behind the places. The text stands in *front*.":
+                    lambda share, word, side: _map(share, side * side + word, side),
                 "You count from the end. The text stands in front: word 0 is column 0.":
                     lambda share, word, side: _map(share, share.shape[-1] - 1 - word, side),
                 "Your rows are columns: place number i stands in row i // side.":
@@ -236,6 +244,8 @@ EXERCISES = [
                     lambda f, g, scale: _both_ways(_scores(f, g)),
                 "That rewards the right pairs, but nothing pushes the wrong ones away: all arrows may become the same.":
                     lambda f, g, scale: -_scores(f, g, scale).diagonal().mean(),
+                "`scale` is e^tau already. Do not take exp again.":
+                    lambda f, g, scale: _both_ways(_scores(f, g, math.exp(scale))),
                 "You divide by the scale. Cosines are *multiplied* by it.":
                     lambda f, g, scale: _both_ways(_scores(f, g, 1 / scale)),
                 "The arrows were made shorter along the wrong axis: each *row* has length 1.":

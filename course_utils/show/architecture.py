@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 
 import torch
@@ -12,6 +13,7 @@ from course_utils.show.figures import STYLE, WIDTH, draw_picture, figure, plt
 # A fill for each kind of part, light enough for black text on it; in grey prints the names tell them apart
 FILLS = {"Conv2d": "#DCEAF5", "ResidualBlock": "#FBE3CF", "TransformerBlock": "#D3EFE4", "TimeEmbedding": "#F6E3EE"}
 TOLD = "#CC79A7"  # the dot on parts that are told the time
+READS = "#009E73"  # the way of what was read
 HIGH, GAP, ARM = 0.44, 0.16, 2.02  # inches: a box, the space between two, the width of a box on the arms
 
 
@@ -27,7 +29,7 @@ def parts(network: nn.Module, name: str = "") -> dict[str, nn.Module]:
     return found
 
 
-def trace(network: nn.Module, *inputs) -> list[dict]:
+def trace(network: nn.Module, *inputs, **conditions) -> list[dict]:
     """What each module did in one forward pass, in the order they finished; the last row is the network itself.
 
     A row has name, kind, parameters, takes and gives (lists of tensors). Modules inside a part (see `parts`) have none.
@@ -45,20 +47,21 @@ def trace(network: nn.Module, *inputs) -> list[dict]:
     hooks = [module.register_forward_hook(note(name)) for name, module in (opened | shown).items()]
     try:
         with torch.no_grad():
-            network(*inputs)
+            network(*inputs, **conditions)
     finally:
         for hook in hooks:
             hook.remove()
     return rows
 
 
-def architecture(rows: list[dict], caption: str, alt: str | None = None) -> None:
+def architecture(rows: list[dict], caption: str, alt: str | None = None, reader: Sequence[dict] = ()) -> None:
     """The U of a network from the rows of `trace`: a box a part, an arrow for each tensor that is used again later.
 
-    A box stands at the level of the size it gives; a dot marks a part that is told the time. `alt` is made from the
-    rows when it is not given.
+    A box stands at the level of the size it gives; a dot marks a part that is told the time. `reader` holds the rows of
+    a network whose tokens the middle's blocks take, and is drawn under them. `alt` is made from the rows when it is
+    not given.
     """
-    drawing = _U(rows)
+    drawing = _U(rows, reader)
     figure(drawing.draw(), caption, alt or drawing.words())
 
 
@@ -71,7 +74,8 @@ def shape(row: dict) -> str:
 class _U:
     """Where the boxes stand: levels from the largest picture down, each with a left arm, a right arm, or a middle."""
 
-    def __init__(self, rows: list[dict]):
+    def __init__(self, rows: list[dict], reader: Sequence[dict] = ()):
+        self.reader = [row for row in reader if row["name"] and row["gives"][0].ndim == 3]
         names = [row["name"] for row in rows]
         inner = [row for row in rows if not any(other.startswith(row["name"] + ".") for other in names)]
         self.boxes = [row for row in inner if row["name"] and row["gives"][0].ndim > 2]
@@ -121,7 +125,7 @@ class _U:
         """The figure."""
         step = min(0.28, 1.0 / max(1, len(self.sizes)))
         top = 1.12 if self.whole else 0.3
-        height = self.bottom + top + 0.12
+        height = self.bottom + top + (1.72 if self.reader else 0.12)
         with plt.rc_context(STYLE | {"figure.constrained_layout.use": False}):
             fig = plt.figure(figsize=(WIDTH, height))
             axis = fig.add_axes((0, 0, 1, 1))
@@ -134,6 +138,8 @@ class _U:
                 x = 0.08 + step * depth if side == "left" else WIDTH - 0.08 - step * depth - ARM
                 self._box(box, x, y + top - HIGH, ARM, HIGH)
         self._middle(top, step * (len(self.sizes) - 1))
+        if self.reader:
+            self._reads(self.bottom + top)
         for before, after in zip(self.boxes, self.boxes[1:]):
             self._flow(before, after)
         for start, end in self.skips:
@@ -157,6 +163,23 @@ class _U:
         for k, box in enumerate(self.middle):
             self._box(box, left + k * wide, self.bottom + top - high, wide - GAP, high, of=1)
 
+    def _reads(self, floor: float) -> None:
+        """The reader's boxes under the middle, and the way of its tokens into the middle's blocks."""
+        places = [self.where[box["name"]] for box in self.middle]
+        left, right = places[0][0], places[-1][0] + places[-1][2] + GAP
+        wide, high = (right - left) / len(self.reader), 0.86
+        for k, box in enumerate(self.reader):
+            self._box(box, left + k * wide, floor + 0.74, wide - GAP, high, of=1)
+            if k:
+                self._arrow((left + k * wide - GAP, floor + 1.17), (left + k * wide, floor + 1.17))
+        level, last = floor + 0.36, right - GAP - (wide - GAP) / 2
+        ends = sorted({x + w / 2 for x, _, w, _ in places})
+        self.axis.plot([last, last, ends[0]], [floor + 0.74, level, level], color=READS, lw=2.0)
+        for x in ends:
+            self._arrow((x, level), (x, floor), READS, 2.0)
+        text = f"{shape(self.reader[-1])}, beside the keys and values"
+        self.axis.text(left, floor + 0.55, text, fontsize=8.5, va="center", color=READS)
+
     def _box(self, row: dict, x: float, y: float, wide: float, high: float, of: int = 0) -> None:
         """A part: two lines on the arms and beside them; in the middle narrow, with `of` parts in one box."""
         self.where[row["name"]] = (x, y, wide, high)
@@ -173,7 +196,7 @@ class _U:
         look = {"ha": "center", "va": "center", "linespacing": 1.15}
         self.axis.text(x + wide / 2, y + 0.12, title, fontsize=size, fontweight="bold", **look)
         self.axis.text(x + wide / 2, y + (0.53 if of else 0.31), text, fontsize=size - 0.6, **look)
-        if any(taken.ndim == 2 for taken in row["takes"]):
+        if any(taken.ndim == 2 and taken.is_floating_point() for taken in row["takes"]):
             self.axis.plot(x, y, "o", color=TOLD, ms=6.5)
 
     def _flow(self, before: dict, after: dict) -> None:
@@ -227,8 +250,9 @@ class _U:
         """The drawing in words."""
         skips = [f"from {start['name']} to {end['name']}" for start, end in self.skips]
         runs = [f"{', '.join(names)} at {size} x {size}" for size, names in self._runs()]
+        read = f" Below, {', '.join(row['name'] for row in self.reader)}, with arrows up into the middle."
         return (f"A U of {len(self.boxes)} boxes, from upper left down and up again: {'; '.join(runs)}. "
-                f"Arrows across the U: {', '.join(skips) or 'none'}.")
+                f"Arrows across the U: {', '.join(skips) or 'none'}.{read if self.reader else ''}")
 
     def _runs(self):
         indexed = [(self._size(i), box["name"]) for i, box in enumerate(self.boxes)]

@@ -7,7 +7,8 @@ _J = ("def joint_answer(q, k, v, k_text, v_text):\n    keys = torch.cat([k_text,
       "    values = torch.cat([v_text, v], 1)\n"
       "    share = (q @ keys.mT / q.shape[-1] ** 0.5).softmax(-1)\n    return ")
 _M = "def word_map(share, word, side):\n    return "
-_C = ("def clip_loss(f, g, scale):\n    ce, own = torch.nn.functional.cross_entropy, torch.arange(len(f))\n"
+_C = ("import math\n\ndef clip_loss(f, g, scale):\n"
+      "    ce, own = torch.nn.functional.cross_entropy, torch.arange(len(f))\n"
       "    a, b = (x / x.norm(dim=1, keepdim=True) for x in (f, g))\n    s = scale * a @ b.T\n    return ")
 _S = "def spoil(enlarged, level, eps):\n    l = level.view(-1, 1, 1, 1)\n    return "
 _X = "(q @ k_text.mT / q.shape[-1] ** 0.5).softmax(-1) @ v_text"
@@ -16,6 +17,7 @@ _Y = "(q @ k.mT / q.shape[-1] ** 0.5).softmax(-1) @ v"
 WRONG = {
     "shares_in_a_layer": {72_704: "one head", 645_248: "Words do not ask", 524_288: "among themselves",
                           57_344: "to words", 65_536: "other heads", 80_656: "8 heads", 7_168: "words only",
+                          23_552: "section 4", 5_632: "the side",
                           11_776: "2 heads", 47_104: "256", 284: "number of keys", 2_272: "how many places",
                           100: "Count the places"},
     "to_tokens": {
@@ -25,7 +27,9 @@ WRONG = {
         _T.format(1, "[:length]", _END.format(1)): "The empty places hold 1",
         _T.format(1, "[-length:]", _END.format(0)): "the beginning",
         _T.format(2, "[:length]", _END.format(0)): "Look up each word",
+        _T.format(1, "", _END.format(0)): "stays too long",
         _T.format(1, "", "row"): "shape",
+        _T.format(1, "[:length]", _END.format(0) + ", dtype=torch.float32"): "type is torch.float32",
         "def to_tokens(parts, numbers, length):\n    row = [numbers[w] for w in parts if w in numbers][:length]\n"
         "    return torch.tensor(row + [0] * (length - len(row)))": "left out",
         "def to_tokens(parts, numbers, length):\n    return torch.tensor([numbers[w] for w in parts])": "KeyError",
@@ -46,6 +50,7 @@ WRONG = {
     },
     "word_map": {
         _M + "share.mean(1)[:, :, share.shape[-1] - side * side + word].unflatten(1, (side, side))": "in *front*",
+        _M + "share.mean(1)[:, :, side * side + word].unflatten(1, (side, side))": "from behind the places",
         _M + "share.mean(1)[:, :, -1 - word].unflatten(1, (side, side))": "from the end",
         _M + "share.mean(1)[:, :, word].unflatten(1, (side, side)).mT": "rows are columns",
         _M + "share.mean(1)[:, word, -side * side:].unflatten(1, (side, side))": "Wanted is the column",
@@ -62,6 +67,7 @@ WRONG = {
         _C + "ce(s.T, own)": "Only the captions",
         _C + "ce(s, own) + ce(s.T, own)": "half of it",
         _C + "(ce(a @ b.T, own) + ce(b @ a.T, own)) / 2": "scale is missing",
+        _C + "(ce(a @ b.T * math.exp(scale), own) + ce(b @ a.T * math.exp(scale), own)) / 2": "e^tau already",
         _C + "-s.diagonal().mean()": "nothing pushes",
         _C + "(ce(s / scale**2, own) + ce(s.T / scale**2, own)) / 2": "divide by the scale",
         _C + "ce(scale * (f / f.norm(dim=0)) @ (g / g.norm(dim=0)).T, own)": "Make all rows",
