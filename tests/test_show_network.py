@@ -41,7 +41,8 @@ def test_what_reads_is_drawn_under_the_middle(shown):  # noqa: F811
     rows = show.trace(network.unet, torch.zeros(1, 3, 8, 8), torch.tensor([5]), **network.read(tokens))
     show.architecture(rows, "caption", reader=show.trace(network.text, tokens))
     without, _ = picture_of(shown[0]), show.architecture(rows, "caption")
-    assert shown[0][1]["image/png"]["alt"].endswith("Below, words, blocks.0, norm, with arrows up into the middle.")
+    alt = shown[0][1]["image/png"]["alt"]
+    assert alt.endswith("Below, words, blocks.0, norm, with arrows up into the middle and pooled.")
     assert without.height > picture_of(shown[-2]).height
 
 

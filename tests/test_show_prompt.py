@@ -189,6 +189,14 @@ def test_a_hole_is_filled_with_what_the_sentence_says(shown):  # noqa: F811
     assert "Three pictures: the picture cat" in shown[2][1]["image/jpeg"]["alt"]
 
 
+def test_the_hole_at_first_may_be_anywhere():
+    painter, _ = fill_with("a cat", box=(SIDE // 2, 0, SIDE, SIDE))
+    assert painter.box == [SIDE // 2, 0, SIDE, SIDE] and painter.mask == ("1" * (SIDE // 2) + "0" * (SIDE // 2)) * SIDE
+    for wrong in ((0, 0, SIDE + 1, SIDE), (2, 0, 2, SIDE), (-1, 0, 2, 2)):
+        with pytest.raises(ValueError, match=f"within 0 and {SIDE}; got"):
+            fill_with("a cat", box=wrong)
+
+
 def test_without_a_prompt_there_is_no_field_and_fill_is_told_none():
     painter, calls = fill_with(None)
     assert painter.prompt is None and painter.noun == "Photograph"

@@ -58,8 +58,8 @@ def architecture(rows: list[dict], caption: str, alt: str | None = None, reader:
     """The U of a network from the rows of `trace`: a box a part, an arrow for each tensor that is used again later.
 
     A box stands at the level of the size it gives; a dot marks a part that is told the time. `reader` holds the rows of
-    a network whose tokens the middle's blocks take, and is drawn under them. `alt` is made from the rows when it is
-    not given.
+    a network whose tokens the middle's blocks take, and is drawn under them; its summary goes where the time goes.
+    `alt` is made from the rows when it is not given.
     """
     drawing = _U(rows, reader)
     figure(drawing.draw(), caption, alt or drawing.words())
@@ -145,8 +145,13 @@ class _U:
         for start, end in self.skips:
             self._skip(start, end)
         for k, box in enumerate(self.beside):
-            self._box(box, (WIDTH - ARM) / 2, 0.34 + k * (HIGH + GAP), ARM, HIGH)
-            axis.plot((WIDTH - ARM) / 2 - 0.16, 0.34 + k * (HIGH + GAP) + HIGH / 2, "o", color=TOLD, ms=7)
+            y = 0.34 + k * (HIGH + GAP)
+            self._box(box, (WIDTH - ARM) / 2, y, ARM, HIGH)
+            axis.plot((WIDTH - ARM) / 2 - 0.16, y + HIGH / 2, "o", color=TOLD, ms=7)
+            if self.reader and _vectors(box):
+                self._arrow((WIDTH / 2, y + HIGH + 0.36), (WIDTH / 2, y + HIGH), READS, 2.0)
+                axis.text(WIDTH / 2 + 0.1, y + HIGH + 0.27, f"summary: {_vectors(box)[0].shape[1]}", fontsize=8.5,
+                          va="center", color=READS)
         if self.beside:
             axis.text(WIDTH / 2, 0.24, "told to every part with a dot:", ha="center", fontsize=8.5)
         self._pictures(fig, height)
@@ -196,7 +201,7 @@ class _U:
         look = {"ha": "center", "va": "center", "linespacing": 1.15}
         self.axis.text(x + wide / 2, y + 0.12, title, fontsize=size, fontweight="bold", **look)
         self.axis.text(x + wide / 2, y + (0.53 if of else 0.31), text, fontsize=size - 0.6, **look)
-        if any(taken.ndim == 2 and taken.is_floating_point() for taken in row["takes"]):
+        if row["gives"][0].ndim > 2 and _vectors(row):
             self.axis.plot(x, y, "o", color=TOLD, ms=6.5)
 
     def _flow(self, before: dict, after: dict) -> None:
@@ -250,7 +255,9 @@ class _U:
         """The drawing in words."""
         skips = [f"from {start['name']} to {end['name']}" for start, end in self.skips]
         runs = [f"{', '.join(names)} at {size} x {size}" for size, names in self._runs()]
-        read = f" Below, {', '.join(row['name'] for row in self.reader)}, with arrows up into the middle."
+        told = [box["name"] for box in self.beside if _vectors(box)]
+        read = (f" Below, {', '.join(row['name'] for row in self.reader)}, with arrows up into "
+                f"{' and '.join(['the middle', *told])}.")
         return (f"A U of {len(self.boxes)} boxes, from upper left down and up again: {'; '.join(runs)}. "
                 f"Arrows across the U: {', '.join(skips) or 'none'}.{read if self.reader else ''}")
 
@@ -264,6 +271,11 @@ def _tensors(values) -> list[Tensor]:
     """All tensors among a module's inputs or outputs."""
     values = values if isinstance(values, (tuple, list)) else (values,)
     return [value for value in values if isinstance(value, Tensor)]
+
+
+def _vectors(row: dict) -> list[Tensor]:
+    """What a part takes that is one vector for each picture (B, n), as the time is."""
+    return [taken for taken in row["takes"] if taken.ndim == 2 and taken.is_floating_point()]
 
 
 def _height(tensors: list[Tensor]) -> int:

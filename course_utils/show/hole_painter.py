@@ -19,7 +19,7 @@ from course_utils.show.widgets import script
 
 def hole_painter(pictures: dict[str, Tensor], fill: Callable[..., Tensor],
                  opened: Callable[[bytes], Tensor] | None = None, prompt: str | None = None, words: Sequence[str] = (),
-                 remarks: Remarks | None = None) -> HolePainter:
+                 remarks: Remarks | None = None, box: Sequence[int] | None = None) -> HolePainter:
     """Choose a photograph, or upload one, paint a hole into it and have it filled, step by step.
 
     pictures: {name: (3, H, H) in [-1, 1]}, all of one size. fill(picture (3, H, H), mask (1, H, H) of float, 1 = kept
@@ -28,10 +28,10 @@ def hole_painter(pictures: dict[str, Tensor], fill: Callable[..., Tensor],
     shown in the widget. opened(bytes) -> uint8 (3, H, W) of any size reads an uploaded file or raises ValueError; its
     central square is shrunk to the size of `pictures`; None: no upload.
     With a `prompt` there is a field for a sentence, and fill(picture, mask, prompt, seed, callback) is called; `words`
-    and `remarks` as in `prompt_box`.
-    Raises ValueError for pictures of other or of several shapes.
+    and `remarks` as in `prompt_box`. box: the hole at first, (left, top, right, bottom) in pixels; None: in the middle.
+    Raises ValueError for pictures of other or of several shapes, and for a box that lies outside or holds nothing.
     """
-    return HolePainter(pictures, fill, opened, prompt, words, remarks)
+    return HolePainter(pictures, fill, opened, prompt, words, remarks, box)
 
 
 class HolePainter(PromptField, PhotographChooser):
@@ -48,13 +48,16 @@ class HolePainter(PromptField, PhotographChooser):
     mask = traitlets.Unicode().tag(sync=True)
     filled = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, pictures, fill, opened, prompt, words, remarks):
+    def __init__(self, pictures, fill, opened, prompt, words, remarks, box):
         noun = "Photograph" if prompt is None else "Picture"
         super().__init__(pictures, opened, noun=noun, prompt=prompt, words=list(words))
         low, high = self.side * 5 // 16, self.side * 11 // 16
-        self.box = [low, low, high, high]
+        left, top, right, bottom = self.box = list(box or (low, low, high, high))
+        if not (0 <= left < right <= self.side and 0 <= top < bottom <= self.side):
+            raise ValueError(f"box must be (left, top, right, bottom), right and bottom larger and all within 0 and "
+                             f"{self.side}; got {tuple(box)}.")
         rows = range(self.side)
-        self.mask = "".join("01"[not (low <= x < high and low <= y < high)] for y in rows for x in rows)
+        self.mask = "".join("01"[not (left <= x < right and top <= y < bottom)] for y in rows for x in rows)
         self._fill, self._remarks = fill, remarks
         self.photograph = data_url(self.pictures[self.choice])
         self.observe(self._chosen, "choice")

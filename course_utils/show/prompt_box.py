@@ -17,7 +17,7 @@ LIMITS = {"seed": (0, 9999), "scale": (0, 20), "wanted": (1, 100)}
 
 
 def prompt_box(draw: Callable[[str, int, float, int, Callback], Tensor], words: Sequence[str], remarks: Remarks,
-               caption: str = "a glossy cat on a blue background", size: int = 64, seed: int = 0, scale: float = 3.0,
+               caption: str = "a glossy cat on a blue background", size: int = 64, seed: int = 0, scale: float = 2.0,
                steps: int = 20) -> PromptBox:
     """Type a caption, choose seed, guidance scale and steps, and have the picture drawn, step by step.
 
