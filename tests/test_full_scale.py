@@ -3,6 +3,7 @@
 A cell with the tag `full-scale` defines a function or calls it; here it is taken from the notebook as it stands there.
 """
 
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -24,6 +25,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from course_utils import runtime
 from course_utils.authoring import notebook_file
 from course_utils.datasets import photographs, to_model_range
+from course_utils.diffusion import NoiseSchedule, Prediction, samplers
 from course_utils.runtime import generator
 from course_utils.systems import sr3
 from tests.conftest import ROOT
@@ -191,3 +193,64 @@ def test_without_gpu_or_hub_there_is_a_sentence(notebook, function, kind, missin
 
     exec(cells(notebook)[1], {"where": SimpleNamespace(type=kind), function: sweep})
     assert says in capsys.readouterr().out
+
+
+class Glide(nn.Module):
+    """Stands for a network of the package glide_text2im, which no package index has; keeps what it is given."""
+
+    def __init__(self, part: str, given: list):
+        super().__init__()
+        self.part, self.given = part, given
+        self.last = nn.Conv2d(6 if part == "upsample" else 3, 6, 1)
+
+    @property
+    def tokenizer(self) -> "Glide":
+        return self
+
+    def encode(self, text: str) -> list[int]:
+        return [ord(letter) for letter in text]
+
+    def padded_tokens_and_mask(self, tokens: list[int], length: int) -> tuple[list[int], list[bool]]:
+        missing = length - len(tokens)
+        return tokens + [0] * missing, [True] * len(tokens) + [False] * missing
+
+    def convert_to_fp16(self) -> None:
+        """Nothing, as on a CPU."""
+
+    def forward(self, x, timesteps, tokens, mask, low_res=None):
+        assert (low_res is not None) == (self.part == "upsample") and timesteps.dtype == torch.int64
+        assert tokens.shape == mask.shape == (2, 128) and mask.dtype == torch.bool
+        self.given.append((self.part, timesteps.tolist()))
+        if low_res is not None:
+            x = torch.cat([x, nn.functional.interpolate(low_res, x.shape[-2:])], 1)
+        return self.last(x) + mask.sum(1).view(2, 1, 1, 1) / 10
+
+
+def test_openai_glide(monkeypatch):
+    given, asked = [], []
+    torch.manual_seed(0)
+    parts = {part: Glide(part, given) for part in ("base", "upsample")}
+    creation = SimpleNamespace(
+        model_and_diffusion_defaults=lambda: {"text_ctx": 128, "part": "base"},
+        model_and_diffusion_defaults_upsampler=lambda: {"text_ctx": 128, "part": "upsample"},
+        create_model_and_diffusion=lambda text_ctx, part: (parts[part], None))
+    download = SimpleNamespace(load_checkpoint=lambda part, where: parts[part].state_dict())
+    monkeypatch.setitem(sys.modules, "glide_text2im", SimpleNamespace(model_creation=creation, download=download))
+    monkeypatch.setattr(runtime, "need_hub", lambda *what: asked.append(what))
+    scope = {"torch": torch, "runtime": runtime, "generator": generator, "where": torch.device("cpu"), "show": Shown(),
+             "Prediction": Prediction, "samplers": samplers, "NoiseSchedule": NoiseSchedule,
+             "schedule": NoiseSchedule.cosine(), "interpolate": nn.functional.interpolate}
+    for cell in cells("09_glide")[:-1]:
+        exec(cell, scope)
+    small, large = scope["openai_glide"]("a corgi", steps=3)
+    assert small.shape == (1, 3, 64, 64) and large.shape == (1, 3, 256, 256)
+    assert [part for part, _ in given] == ["base"] * 3 + ["upsample"] * 27
+    assert all(t[0] == t[1] and 0 <= t[0] < 1000 for _, t in given)
+    (what, host), = asked
+    assert "MIT" in what and host.endswith("windows.net")
+    (pictures, options), = scope["show"]
+    assert pictures[0].shape == pictures[1].shape == (3, 256, 256) and options["alt"] and options["caption"]
+    # Guided: the empty sentence and the wish give different guesses, and the scale tells how far beyond
+    steered = [scope["released"]("base", "a corgi", scale, scope["schedule"])(torch.zeros(1, 3, 8, 8), 0).eps.mean()
+               for scale in (0.0, 1.0, 3.0)]
+    assert (steered[2] - steered[0]).item() == pytest.approx(3 * (steered[1] - steered[0]).item(), rel=1e-3)

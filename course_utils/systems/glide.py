@@ -53,7 +53,7 @@ class TextConditional:
         return guided_network_denoiser(self.network.unet, self.schedule, self.network.predicts, given, empty, scale,
                                        threshold)
 
-    def sample(self, captions: str | Sequence[str], scale: float = 3.0, steps: int = 20, seed: int = 0,
+    def sample(self, captions: str | Sequence[str], scale: float = 2.0, steps: int = 20, seed: int = 0,
                threshold: str | float | None = "static", **options) -> Tensor:
         """A picture for each caption, (B, 3, size, size); equal seeds give equal noise."""
         return self._drawn(self.denoiser(captions, scale, threshold), captions, steps, seed, **options)
@@ -95,7 +95,7 @@ class Upsampler(TextConditional):
 class Inpainter(TextConditional):
     """The base, fine-tuned to see which part of the picture is kept; mask 1 is kept, 0 is the hole, as in GLIDE."""
 
-    def sample(self, captions: str | Sequence[str], known: Tensor, mask: Tensor, scale: float = 3.0, steps: int = 20,
+    def sample(self, captions: str | Sequence[str], known: Tensor, mask: Tensor, scale: float = 2.0, steps: int = 20,
                seed: int = 0, **options) -> Tensor:
         """The pictures known (B, 3, 32, 32) in [-1, 1], what a caption says drawn where mask (B, 1, 32, 32) is 0."""
         known, mask = placed(self.network, self._small(known), mask)
@@ -110,7 +110,7 @@ class GLIDE:
     def __init__(self, base: TextConditional, upsampler: Upsampler):
         self.base, self.upsampler = base, upsampler
 
-    def sample(self, captions: str | Sequence[str], scale: float = 3.0, steps: int = 20, seed: int = 0,
+    def sample(self, captions: str | Sequence[str], scale: float = 2.0, steps: int = 20, seed: int = 0,
                augmentation: float = AUGMENTATION, **options) -> Tensor:
         """A picture for each caption, (B, 3, 64, 64); only the base is guided, as in the paper."""
         low = self.base.sample(captions, scale, steps, seed, **options)
@@ -138,7 +138,7 @@ class ClipGuided:
 
         return log_prob
 
-    def sample(self, captions: str | Sequence[str], scale: float = 3.0, steps: int = 50, seed: int = 0,
+    def sample(self, captions: str | Sequence[str], scale: float = 10.0, steps: int = 50, seed: int = 0,
                text_scale: float = 1.0) -> Tensor:
         """A picture for each caption, (B, 3, 32, 32); at text_scale 0 only the scorer knows the caption."""
         push = classifier_push(self.score(captions), scale)

@@ -43,9 +43,9 @@ from tests.bench.steps import fingerprint, write
 BATCH = 64
 STEPS = {"cfg": 20, "clip": 50, "upsampler": 10}
 SPLITS = ("test", "unseen-style", "unseen-ground", "unseen-relation")
-RECOMMENDED = 3.0
+RECOMMENDED = 2.0
 CFG_SCALES = (1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
-CLIP_SCALES = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0)
+CLIP_SCALES = (0.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 LEVELS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5)
 # Of the recogniser's features: with all 192 directions a few hundred pictures say little
 DIRECTIONS = 32

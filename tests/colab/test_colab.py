@@ -118,6 +118,7 @@ def pytest_generate_tests(metafunc):
 def test_notebook(snapshot, empty_folder, path):
     copy = Path(shutil.copy(path, empty_folder))
     for cell in notebook_file.read(copy)["cells"]:
-        assert "pip install" not in cell["source"]
+        # What a learner may install for the model at full scale is text
+        assert cell["cell_type"] == "markdown" or "pip install" not in cell["source"]
     code, said = notebook_helpers.nbval(copy, str(PYTHON), **instead(snapshot))
     assert code == 0, said

@@ -75,7 +75,7 @@ class GLIDEBase(SceneRecipe):
 
     name = "glide-base"
     data = f"{SceneRecipe.data}; up to 100,000 images one wording of captions"
-    images = 300_000
+    images = 480_000
     slow = ("text.blocks",)
     # So long captions are worded in one way, and name what is left, above or behind first. Which word belongs to which
     # object is learned then; from all wordings at once a small network would learn it far later
@@ -152,7 +152,7 @@ class GLIDEInpaint(GLIDEBase):
 
     name = "glide-inpaint"
     data = SceneRecipe.data
-    images, lr, plain = 60_000, 5e-4, 0
+    images, lr, plain = 100_000, 5e-4, 0
     condition = ("tokens", "image")
 
     def network(self) -> TextUNet:
