@@ -387,8 +387,8 @@ def test_prompt_box_by_keyboard_and_pointer(run, lab):
     picture, notes = page.get_by_role("img", name=": the picture, seed"), page.get_by_label("Remarks on the caption")
     # The static picture below is the first drawing
     picture.wait_for()
-    assert stored(asked) == "a cat|0|3.0|20" and field.input_value() == "a cat"
-    assert picture.get_attribute("alt") == "\u201ca cat\u201d: the picture, seed 0, guidance scale 3, 20 steps"
+    assert stored(asked) == "a cat|0|2.0|20" and field.input_value() == "a cat"
+    assert picture.get_attribute("alt") == "\u201ca cat\u201d: the picture, seed 0, guidance scale 2, 20 steps"
     assert eventually(lambda: picture.evaluate("i => i.naturalWidth") == 64) and picture.bounding_box()["width"] == 320
     assert picture.evaluate("i => getComputedStyle(i).imageRendering") == "pixelated" and not words.is_visible()
 
@@ -420,7 +420,7 @@ def test_prompt_box_by_keyboard_and_pointer(run, lab):
     page.keyboard.type("a c")
     assert offered() == ["castle", "cat"]
     field.press("Escape")
-    assert offered() == [] and stored(asked) == "a cat|0|3.0|20", "nothing was drawn meanwhile"
+    assert offered() == [] and stored(asked) == "a cat|0|2.0|20", "nothing was drawn meanwhile"
     page.keyboard.type("a")
     words.get_by_role("option", name="castle").click()
     assert field.input_value() == "a castle " and field.evaluate("f => f === document.activeElement")
@@ -437,7 +437,7 @@ def test_prompt_box_by_keyboard_and_pointer(run, lab):
     seed.fill("4")
     field.fill("a zebra \uace0\uc591\uc774 <b>")
     field.press("Enter")
-    assert eventually(lambda: stored(asked) == "a zebra \uace0\uc591\uc774 <b>|4|3.0|20")
+    assert eventually(lambda: stored(asked) == "a zebra \uace0\uc591\uc774 <b>|4|2.0|20")
     guess, bar = page.get_by_role("img", name=": the guess so far"), page.get_by_role("progressbar", name="Steps")
     assert eventually(lambda: guess.count() and bar.is_visible() and 1 < bar.evaluate("b => b.value") < 10)
     assert guess.evaluate("i => i.naturalWidth") == 32 and guess.bounding_box()["width"] == 320
