@@ -138,8 +138,6 @@ class _U:
                 x = 0.08 + step * depth if side == "left" else WIDTH - 0.08 - step * depth - ARM
                 self._box(box, x, y + top - HIGH, ARM, HIGH)
         self._middle(top, step * (len(self.sizes) - 1))
-        if self.reader:
-            self._reads(self.bottom + top)
         for before, after in zip(self.boxes, self.boxes[1:]):
             self._flow(before, after)
         for start, end in self.skips:
@@ -148,10 +146,8 @@ class _U:
             y = 0.34 + k * (HIGH + GAP)
             self._box(box, (WIDTH - ARM) / 2, y, ARM, HIGH)
             axis.plot((WIDTH - ARM) / 2 - 0.16, y + HIGH / 2, "o", color=TOLD, ms=7)
-            if self.reader and _vectors(box):
-                self._arrow((WIDTH / 2, y + HIGH + 0.36), (WIDTH / 2, y + HIGH), READS, 2.0)
-                axis.text(WIDTH / 2 + 0.1, y + HIGH + 0.27, f"summary: {_vectors(box)[0].shape[1]}", fontsize=8.5,
-                          va="center", color=READS)
+        if self.reader:
+            self._reads(self.bottom + top)
         if self.beside:
             axis.text(WIDTH / 2, 0.24, "told to every part with a dot:", ha="center", fontsize=8.5)
         self._pictures(fig, height)
@@ -169,7 +165,7 @@ class _U:
             self._box(box, left + k * wide, self.bottom + top - high, wide - GAP, high, of=1)
 
     def _reads(self, floor: float) -> None:
-        """The reader's boxes under the middle, and the way of its tokens into the middle's blocks."""
+        """The reader's boxes under the middle, and the ways of its tokens into the middle and of its summary."""
         places = [self.where[box["name"]] for box in self.middle]
         left, right = places[0][0], places[-1][0] + places[-1][2] + GAP
         wide, high = (right - left) / len(self.reader), 0.86
@@ -182,8 +178,16 @@ class _U:
         self.axis.plot([last, last, ends[0]], [floor + 0.74, level, level], color=READS, lw=2.0)
         for x in ends:
             self._arrow((x, level), (x, floor), READS, 2.0)
-        text = f"{shape(self.reader[-1])}, beside the keys and values"
-        self.axis.text(left, floor + 0.55, text, fontsize=8.5, va="center", color=READS)
+        look = {"fontsize": 8.5, "va": "center", "color": READS}
+        self.axis.text(left, floor + 0.55, f"{shape(self.reader[-1])}, beside the keys and values", **look)
+        for box in self._summed():
+            x, y, w, h = self.where[box["name"]]
+            self._arrow((x + w / 2, y + h + 0.36), (x + w / 2, y + h), READS, 2.0)
+            self.axis.text(x + w / 2 + 0.1, y + h + 0.27, f"summary: {_vectors(box)[0].shape[1]}", **look)
+
+    def _summed(self) -> list[dict]:
+        """The parts beside the time's that take a vector: the reader's summary."""
+        return [box for box in self.beside if _vectors(box)]
 
     def _box(self, row: dict, x: float, y: float, wide: float, high: float, of: int = 0) -> None:
         """A part: two lines on the arms and beside them; in the middle narrow, with `of` parts in one box."""
@@ -255,7 +259,7 @@ class _U:
         """The drawing in words."""
         skips = [f"from {start['name']} to {end['name']}" for start, end in self.skips]
         runs = [f"{', '.join(names)} at {size} x {size}" for size, names in self._runs()]
-        told = [box["name"] for box in self.beside if _vectors(box)]
+        told = [box["name"] for box in self._summed()]
         read = (f" Below, {', '.join(row['name'] for row in self.reader)}, with arrows up into "
                 f"{' and '.join(['the middle', *told])}.")
         return (f"A U of {len(self.boxes)} boxes, from upper left down and up again: {'; '.join(runs)}. "

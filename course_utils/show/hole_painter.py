@@ -55,7 +55,7 @@ class HolePainter(PromptField, PhotographChooser):
         left, top, right, bottom = self.box = list(box or (low, low, high, high))
         if not (0 <= left < right <= self.side and 0 <= top < bottom <= self.side):
             raise ValueError(f"box must be (left, top, right, bottom), right and bottom larger and all within 0 and "
-                             f"{self.side}; got {tuple(box)}.")
+                             f"{self.side}; got {tuple(self.box)}.")
         rows = range(self.side)
         self.mask = "".join("01"[not (left <= x < right and top <= y < bottom)] for y in rows for x in rows)
         self._fill, self._remarks = fill, remarks

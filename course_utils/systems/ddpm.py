@@ -54,10 +54,11 @@ def load(name: str = "ddpm-garments") -> DDPM:
     return DDPM(load_network(name).to(device()))
 
 
-def noised(x0: Tensor, draw: torch.Generator, schedule: NoiseSchedule = SCHEDULE, late=False) -> dict[str, Tensor]:
+def noised(x0: Tensor, draw: torch.Generator, schedule: NoiseSchedule = SCHEDULE,
+           late: bool = False) -> dict[str, Tensor]:
     """A training batch from pictures x0 (B, C, H, W): random times t (B,), seeds (B,) of the noise, and xt.
 
-    late: times of much noise come more often, t in proportion to t.
+    late: times of much noise come more often, each t in proportion to itself.
     """
     if late:
         t = (schedule.T * torch.rand(len(x0), generator=draw, device=x0.device).sqrt()).long().clamp(max=schedule.T - 1)

@@ -20,9 +20,9 @@ class Recipe:
 
     name: of the recipe and of the checkpoint. data: the pictures, in words. images: how many to see when nobody says
     otherwise. lr: the highest learning rate, reached after `warmup` batches and then falling to zero. ema: how slowly
-    the averaged weights follow. betas: of AdamW. clip: the longest gradient. slow: beginnings of names
-    of parameters that learn at a tenth of the rate. seen: images so far, counted by the
-    trainer, for a recipe whose data change on the way.
+    the averaged weights follow. betas: of AdamW. clip: the longest gradient. slow: beginnings of names of parameters
+    that learn at a tenth of the rate. seen: images so far, counted by the trainer, for a recipe whose data change on
+    the way.
     """
 
     name: str

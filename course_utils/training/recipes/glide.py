@@ -28,11 +28,17 @@ from course_utils.training.recipes.scene_recogniser import drawn, means
 LENGTH = 28
 
 
+def data_of(shares: tuple[float, float, float]) -> str:
+    """The scenes of a recipe in words; shares: of those with one, two and three objects."""
+    one, two, three = (f"{share:.0%}" for share in shares)
+    return f"emoji scenes of 48 concepts, train split, {one} with one object, {two} with two, {three} with three"
+
+
 class SceneRecipe(Recipe):
     """Captioned scenes of the 48 familiar concepts, made as they are needed and never twice."""
 
-    data = "emoji scenes of 48 concepts, train split, 50% with one object, 45% with two, 5% with three"
     shares = (0.5, 0.45, 0.05)
+    data = data_of(shares)
     batch_size, p_uncond = 32, 0.1
     predicts, weight = "x0", "soft-v"
     condition: Sequence[str] = ("tokens",)
@@ -74,12 +80,12 @@ class GLIDEBase(SceneRecipe):
     """From a caption to 32 x 32, the U-Net with most of its work at 8 x 8, and the text transformer."""
 
     name = "glide-base"
-    data = f"{SceneRecipe.data}; up to 100,000 images one wording of captions"
-    images = 480_000
-    slow = ("text.blocks",)
     # So long captions are worded in one way, and name what is left, above or behind first. Which word belongs to which
     # object is learned then; from all wordings at once a small network would learn it far later
     plain = 100_000
+    data = f"{SceneRecipe.data}; up to {plain:,} images one wording of captions"
+    images = 480_000
+    slow = ("text.blocks",)
 
     def scenes(self, n: int, draw: torch.Generator, split: str = "train") -> list[Scene]:
         scenes = super().scenes(n, draw, split)
@@ -178,8 +184,8 @@ class GLIDEScorer(SceneRecipe):
     """Which caption belongs to which noisy picture: the scorer of CLIP guidance."""
 
     name = "glide-scorer"
-    data = "emoji scenes of 48 concepts, train split, 60% with one object, 35% with two, 5% with three"
     shares = (0.6, 0.35, 0.05)
+    data = data_of(shares)
     images, batch_size, lr, weight_decay, p_uncond = 300_000, 128, 1e-3, 0.05, 0.0
 
     def network(self) -> NoisyScorer:
