@@ -104,27 +104,27 @@ def faster_from(points: list[dict]) -> dict[str, int]:
 def cases(where: torch.device, form: torch.dtype, layers, pictures) -> Iterator[Case]:
     """All operations, at the sizes of `layers` (in the number format `form`) and of `pictures`."""
     for shape in layers:
-        yield from _norm_cases(shape, form, runtime.generator(0, where))
+        yield from _norm_cases(shape, form, runtime.seeded(0, where))
     for shape in pictures:
-        yield from _noising_cases(shape, runtime.generator(0, where))
-        yield from _guided_cases(shape, runtime.generator(0, where))
+        yield from _noising_cases(shape, runtime.seeded(0, where))
+        yield from _guided_cases(shape, runtime.seeded(0, where))
 
 
-def _norm_cases(shape: tuple[int, ...], form: torch.dtype, draw: torch.Generator) -> Iterator[Case]:
-    x = _numbers(draw, *shape, form=form).to(memory_format=torch.channels_last).requires_grad_()
-    weight, bias = _numbers(draw, shape[1]), _numbers(draw, shape[1])
-    bent, groups = [_numbers(draw, *shape[:2], form=form) for _ in range(2)], min(32, shape[1] // 4)
+def _norm_cases(shape: tuple[int, ...], form: torch.dtype, generator: torch.Generator) -> Iterator[Case]:
+    x = _numbers(generator, *shape, form=form).to(memory_format=torch.channels_last).requires_grad_()
+    weight, bias = _numbers(generator, shape[1]), _numbers(generator, shape[1])
+    bent, groups = [_numbers(generator, *shape[:2], form=form) for _ in range(2)], min(32, shape[1] // 4)
     dy, size = torch.randn_like(x), x.numel() * x.element_size()
     plain, kernel = (_call(run, x, weight, bias, groups, *bent) for run in (norm.reference, norm.fused))
     yield Case("group_norm_silu, forward", shape, _no_gradient(plain), _no_gradient(kernel), 2 * size)
     yield Case("group_norm_silu, and backward", shape, _slope(plain, x, dy), _slope(kernel, x, dy), 5 * size)
 
 
-def _noising_cases(shape: tuple[int, ...], draw: torch.Generator) -> Iterator[Case]:
+def _noising_cases(shape: tuple[int, ...], generator: torch.Generator) -> Iterator[Case]:
     """Beside the kernels not only their definition: also what one would write otherwise, with noise that is stored."""
-    x0, eps, output = (_numbers(draw, *shape) for _ in range(3))
-    seed = torch.randint(2**62, shape[:1], generator=draw, device=draw.device)
-    signal, rest = torch.linspace(0.1, 0.9, len(x0), device=draw.device), torch.ones(len(x0), device=draw.device)
+    x0, eps, output = (_numbers(generator, *shape) for _ in range(3))
+    seed = torch.randint(2**62, shape[:1], generator=generator, device=generator.device)
+    signal, rest = torch.linspace(0.1, 0.9, len(x0), device=x0.device), torch.ones(len(x0), device=x0.device)
     size, grow = x0.numel() * x0.element_size(), torch.ones_like(rest)
     output.requires_grad_()
 
@@ -143,9 +143,9 @@ def _noising_cases(shape: tuple[int, ...], draw: torch.Generator) -> Iterator[Ca
     yield Case("squared_error, and backward", shape, plain, kernel, 5 * size, eager)
 
 
-def _guided_cases(shape: tuple[int, ...], draw: torch.Generator) -> Iterator[Case]:
-    xt, output, without = (_numbers(draw, *shape) for _ in range(3))
-    abar = torch.linspace(0.1, 0.9, len(xt), device=draw.device)
+def _guided_cases(shape: tuple[int, ...], generator: torch.Generator) -> Iterator[Case]:
+    xt, output, without = (_numbers(generator, *shape) for _ in range(3))
+    abar = torch.linspace(0.1, 0.9, len(xt), device=generator.device)
     for threshold in ("static", 0.995):
         if threshold == "static" or xt[0].numel() <= guided.LARGEST:
             options = {"without": without, "scale": 3.0, "threshold": threshold}
@@ -155,8 +155,8 @@ def _guided_cases(shape: tuple[int, ...], draw: torch.Generator) -> Iterator[Cas
                        4 * xt.numel() * xt.element_size())
 
 
-def _numbers(draw: torch.Generator, *shape: int, form: torch.dtype = torch.float32) -> Tensor:
-    return torch.randn(shape, generator=draw, device=draw.device).to(form)
+def _numbers(generator: torch.Generator, *shape: int, form: torch.dtype = torch.float32) -> Tensor:
+    return torch.randn(shape, generator=generator, device=generator.device).to(form)
 
 
 def _call(function, *arguments, **options) -> Callable[[], Tensor]:
@@ -202,11 +202,11 @@ def _network(where: torch.device) -> dict[str, dict[str, list[float]]]:
         torch.manual_seed(0)
         network = UNet().to(where)
         optimiser = torch.optim.AdamW(network.parameters(), fused=True)
-        x0, draw = torch.zeros(64, 1, 32, 32, device=where), runtime.generator(0, where)
+        x0, generator = torch.zeros(64, 1, 32, 32, device=where), runtime.seeded(0, where)
 
-        def step(network=network, optimiser=optimiser, x0=x0, draw=draw) -> None:
+        def step(network=network, optimiser=optimiser, x0=x0, generator=generator) -> None:
             with runtime.autocast(where, training=True):
-                loss = ddpm.loss(network, ddpm.noised(x0, draw), "x0", "soft-v").mean()
+                loss = ddpm.loss(network, ddpm.noised(x0, generator), "x0", "soft-v").mean()
             loss.backward()
             optimiser.step()
             optimiser.zero_grad()

@@ -62,7 +62,7 @@ def device():
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def generator(seed: int, device="cpu"):
+def seeded(seed: int, device="cpu"):
     """A `torch.Generator` of its own, so that equal seeds give equal draws whatever ran before."""
     import torch
 

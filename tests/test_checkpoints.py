@@ -12,7 +12,7 @@ from course_utils import runtime
 from course_utils.networks import NetworkError, Recogniser, UNet, load_network, training_record
 from course_utils.networks.checkpoints import KINDS
 from course_utils.networks.weights import LARGE, as_stored, packed, unpacked
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 from course_utils.training.run import Run
 from tests.tiny import alive
 
@@ -41,7 +41,7 @@ def test_it_is_found_by_name_and_by_folder(shipped):
 
 def test_a_recogniser_goes_the_same_way(tmp_path):
     network = Recogniser(["shirt", "bag"], width=8, features=5).train()
-    pictures = torch.rand(16, 1, 32, 32, generator=generator(0))
+    pictures = torch.rand(16, 1, 32, 32, generator=seeded(0))
     network(pictures)  # Its norms have seen something
     Run(tmp_path).write_checkpoint(network, {"network": "Recogniser"})
     again = load_network(tmp_path / "checkpoint")
@@ -68,7 +68,7 @@ def test_a_new_checkpoint_replaces_the_old_one_whole(tmp_path):
 
 def _rows(*shape: int) -> torch.Tensor:
     """Weights of all sizes: ordinary rows, a row of zeros, a huge outlier, a row that half precision hardly holds."""
-    rows = torch.randn(shape, generator=generator(0))
+    rows = torch.randn(shape, generator=seeded(0))
     rows[1], rows[2, 0], rows[3] = 0, 1e4, rows[3] * 1e-6
     rows[4:] *= torch.logspace(-5, 2, len(rows) - 4).view(-1, *[1] * (rows.ndim - 1))
     return rows
@@ -109,7 +109,7 @@ def test_the_large_weights_take_half_of_half_precision(tmp_path):
 
 
 def test_a_network_in_eight_bits_answers_nearly_the_same(tmp_path):
-    network, xt = alive(widths=(32, 96)), torch.randn(8, 1, 32, 32, generator=generator(0))
+    network, xt = alive(widths=(32, 96)), torch.randn(8, 1, 32, 32, generator=seeded(0))
     Run(tmp_path).write_checkpoint(network, {"network": "UNet"})
     again, exact = load_network(tmp_path / "checkpoint"), network(xt, 500)
     assert 0 < (again(xt, 500) - exact).std() < 0.02 * exact.std()

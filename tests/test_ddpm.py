@@ -10,7 +10,7 @@ from course_utils.datasets.garments import Garments
 from course_utils.diffusion import Prediction, ddim, ddpm
 from course_utils.measure import frechet_distance, precision_recall
 from course_utils.networks import load_network, training_record
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 from course_utils.systems.ddpm import load, noised
 
 PICTURES = 300
@@ -51,7 +51,7 @@ def test_it_beats_the_mean_picture_by_far(system):
     """x0 is guessed better than by the best constant, at each noise level but the last."""
     x0 = to_model_range(Garments("test").images[:200])
     for t in (50, 300, 600, 800):
-        xt = system.schedule.jump(x0, t, torch.randn(x0.shape, generator=generator(0)))
+        xt = system.schedule.jump(x0, t, torch.randn(x0.shape, generator=seeded(0)))
         guess = system.denoiser()(xt, t).x0
         assert (guess - x0).square().mean() < 0.5 * (x0.mean(0) - x0).square().mean()
 
@@ -60,7 +60,7 @@ def test_it_beats_the_mean_picture_by_far(system):
 def test_a_whole_trajectory_equals_diffusers(system, kind):
     """The same network in double precision, the same noise: 20 steps, largest difference below 1e-4."""
     network = load_network("ddpm-garments").double()
-    xT = torch.randn(4, 1, 32, 32, generator=generator(3), dtype=torch.float64)
+    xT = torch.randn(4, 1, 32, 32, generator=seeded(3), dtype=torch.float64)
 
     def denoiser(xt, t):
         x0 = network(xt, torch.full((len(xt),), t)).clamp(-1, 1)
@@ -68,12 +68,12 @@ def test_a_whole_trajectory_equals_diffusers(system, kind):
 
     # diffusers' own choice of times
     schedule = _With(system.schedule, list(range(950, -1, -50)))
-    ours = {"ddim": ddim, "ddpm": ddpm}[kind](denoiser, schedule, xT, 20, generator=generator(5))
+    ours = {"ddim": ddim, "ddpm": ddpm}[kind](denoiser, schedule, xT, 20, generator=seeded(5))
     library = {"ddim": DDIMScheduler, "ddpm": DDPMScheduler}[kind](1000, prediction_type="sample", clip_sample=False)
     library.betas, library.alphas_cumprod = schedule.beta, schedule.abar
     library.set_timesteps(20)
     assert library.timesteps.tolist() == schedule.times
-    theirs, noise = xT, generator(5)
+    theirs, noise = xT, seeded(5)
     for t in schedule.times:
         theirs = library.step(denoiser(theirs, t).x0, t, theirs, generator=noise).prev_sample
     assert (ours - theirs).abs().max() < 1e-4
@@ -100,12 +100,12 @@ def test_the_record_says_how_it_was_trained():
 
 
 def test_late_times_come_more_often():
-    t = noised(torch.zeros(40_000, 1, 1, 1), generator(4), late=True)["t"].double()
+    t = noised(torch.zeros(40_000, 1, 1, 1), seeded(4), late=True)["t"].double()
     assert abs(t.mean() / 1000 - 2 / 3) < 0.01 and abs((t < 500).double().mean() - 1 / 4) < 0.01
     assert t.min() >= 0 and t.max() == 999
 
 
 def test_a_batch_is_the_same_for_the_same_draw():
     x0 = to_model_range(Garments("test").images[:8])
-    a, b = noised(x0, generator(4)), noised(x0, generator(4))
+    a, b = noised(x0, seeded(4)), noised(x0, seeded(4))
     assert all(torch.equal(a[name], b[name]) for name in a)

@@ -16,7 +16,7 @@ from torch.nn.functional import avg_pool2d
 
 from course_utils.datasets import masks, photographs, to_model_range
 from course_utils.diffusion import ddim, ddpm, dpmpp
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 from course_utils.systems import cfg, classifier, gan, glide, inpainting, sr3
 from course_utils.systems import ddpm as unconditional
 
@@ -31,7 +31,7 @@ def known(size: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Two crops of a test photograph with holes."""
     image = to_model_range(photographs.square("red_panda", 2 * size))[None]
     images = torch.cat([image[..., :size, :size], image[..., -size:, -size:]])
-    return images, masks.mixed(2, size, generator(3))
+    return images, masks.mixed(2, size, seeded(3))
 
 
 def calls() -> dict:

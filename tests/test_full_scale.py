@@ -26,7 +26,7 @@ from course_utils import runtime
 from course_utils.authoring import notebook_file
 from course_utils.datasets import photographs, to_model_range
 from course_utils.diffusion import NoiseSchedule, Prediction, samplers
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 from course_utils.systems import sr3
 from tests.conftest import ROOT
 
@@ -73,7 +73,7 @@ def hub(monkeypatch):
         monkeypatch.setattr(runtime, "need_hub", asked.append)
         monkeypatch.setattr(type(pipeline), "from_pretrained",
                             lambda repository, **options: asked.append(repository) or pipeline)
-        return {"torch": torch, "runtime": runtime, "generator": generator, "where": torch.device("cpu"),
+        return {"torch": torch, "runtime": runtime, "seeded": seeded, "where": torch.device("cpu"),
                 "show": Shown(), "asked": asked} | names
 
     return holds
@@ -237,7 +237,7 @@ def test_openai_glide(monkeypatch):
     download = SimpleNamespace(load_checkpoint=lambda part, where: parts[part].state_dict())
     monkeypatch.setitem(sys.modules, "glide_text2im", SimpleNamespace(model_creation=creation, download=download))
     monkeypatch.setattr(runtime, "need_hub", lambda *what: asked.append(what))
-    scope = {"torch": torch, "runtime": runtime, "generator": generator, "where": torch.device("cpu"), "show": Shown(),
+    scope = {"torch": torch, "runtime": runtime, "seeded": seeded, "where": torch.device("cpu"), "show": Shown(),
              "Prediction": Prediction, "samplers": samplers, "NoiseSchedule": NoiseSchedule,
              "schedule": NoiseSchedule.cosine(), "interpolate": nn.functional.interpolate}
     for cell in cells("09_glide")[:-1]:

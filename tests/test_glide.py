@@ -19,7 +19,7 @@ from course_utils.networks.scene_recogniser import fidelity
 from course_utils.networks.scorer import contrastive_loss
 from course_utils.networks.text import PAD, UNKNOWN, TextTransformer, Tokenizer
 from course_utils.networks.weights import as_stored
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 from course_utils.systems import ddpm, glide
 from course_utils.training import train
 from course_utils.training.recipes import glide as recipes
@@ -122,7 +122,7 @@ def test_padding_is_learned_and_stands_only_behind_the_caption():
 def test_the_loss_of_the_picture_reaches_the_words_and_every_word_counts():
     network = tiny().train()
     tokens = network.tokenizer(CAPTIONS)
-    batch = ddpm.noised(torch.randn(4, 3, 8, 8, generator=generator(0)), generator(0)) | {"tokens": tokens}
+    batch = ddpm.noised(torch.randn(4, 3, 8, 8, generator=seeded(0)), seeded(0)) | {"tokens": tokens}
     ddpm.loss(network, batch, "x0", "soft-v", condition=["tokens"]).mean().backward()
     used = tokens[tokens != PAD].unique()
     assert network.text.words.weight.grad[used].any(1).all()
@@ -157,7 +157,7 @@ def test_networks_come_back_from_their_folders(tmp_path):
 
 @pytest.mark.parametrize("scale", [0.0, 1.0, 4.0])
 def test_guidance_is_the_formula(scale):
-    network, xt, t = tiny(), torch.randn(4, 3, 32, 32, generator=generator(0)), 400
+    network, xt, t = tiny(), torch.randn(4, 3, 32, 32, generator=seeded(0)), 400
     guess = glide.TextConditional(network).denoiser(CAPTIONS, scale, threshold=None)(xt, t)
     tokens = network.tokenizer(CAPTIONS)
     with torch.no_grad():
@@ -169,7 +169,7 @@ def test_guidance_is_the_formula(scale):
 
 def test_captions_are_forgotten_and_words_hidden_at_their_rates():
     tokens = Tokenizer(VOCABULARY, LENGTH)(CAPTIONS[:1]).expand(8000, -1)
-    forgotten = glide.forgotten(tokens, generator(0), 0.2)
+    forgotten = glide.forgotten(tokens, seeded(0), 0.2)
     empty = (forgotten == PAD).all(1)
     assert abs(empty.float().mean() - 0.2) < 0.02
     kept, there = forgotten[~empty], tokens[0] != PAD
@@ -182,16 +182,16 @@ def test_captions_are_forgotten_and_words_hidden_at_their_rates():
 
 
 def test_the_upsampler_sees_the_small_picture_and_how_noisy_it_is():
-    low = torch.rand(500, 3, 4, 4, generator=generator(0)) * 2 - 1
+    low = torch.rand(500, 3, 4, 4, generator=seeded(0)) * 2 - 1
     level = torch.linspace(0, 0.5, 500)
-    seen = glide.shown(low, level, generator(1))
-    clean = glide.shown(low, torch.zeros(500), generator(1))["image"]
+    seen = glide.shown(low, level, seeded(1))
+    clean = glide.shown(low, torch.zeros(500), seeded(1))["image"]
     assert clean.shape == (500, 3, 8, 8) and torch.equal(seen["vector"][:, 0], level)
     noise = (seen["image"] - (1 - level**2).sqrt()[:, None, None, None] * clean).flatten(1).std(1)
     assert torch.allclose(noise, level, atol=0.08)
     network = tiny(pooled=1, extra=3)
     with torch.no_grad():
-        xt, tokens = torch.randn(2, 3, 8, 8, generator=generator(0)), network.tokenizer(CAPTIONS[:2])
+        xt, tokens = torch.randn(2, 3, 8, 8, generator=seeded(0)), network.tokenizer(CAPTIONS[:2])
         plain = network(xt, 300, tokens=tokens, image=clean[:2], vector=torch.zeros(2, 1))
         others = (network(xt, 300, tokens=tokens, image=-clean[:2], vector=torch.zeros(2, 1)),
                   network(xt, 300, tokens=tokens, image=clean[:2], vector=torch.full((2, 1), 0.4)),
@@ -219,13 +219,13 @@ def test_the_cascade_draws_large_pictures():
 def test_the_widened_base_answers_as_before_and_keeps_what_is_known():
     base = tiny()
     wide = base.widened(4)
-    xt, tokens = torch.randn(4, 3, 32, 32, generator=generator(0)), base.tokenizer(CAPTIONS)
-    image = torch.randn(4, 4, 32, 32, generator=generator(1))
+    xt, tokens = torch.randn(4, 3, 32, 32, generator=seeded(0)), base.tokenizer(CAPTIONS)
+    image = torch.randn(4, 4, 32, 32, generator=seeded(1))
     with torch.no_grad():
         assert torch.allclose(base(xt, 200, tokens=tokens), wide(xt, 200, tokens=tokens, image=image), atol=1e-5)
     wide(xt, 200, tokens=tokens, image=image).square().mean().backward()
     assert wide.unet.first.weight.grad[:, 3 * 4 :].any(), "the new channels can learn"
-    known, mask = xt.tanh(), (torch.rand(4, 1, 32, 32, generator=generator(2)) < 0.5).float()
+    known, mask = xt.tanh(), (torch.rand(4, 1, 32, 32, generator=seeded(2)) < 0.5).float()
     made = glide.Inpainter(wide.eval()).sample(CAPTIONS, known, mask, steps=3)
     inside = mask.bool().expand_as(made)
     assert torch.allclose(made[inside], known[inside], atol=1e-5)
@@ -243,7 +243,7 @@ def test_an_unknown_part_is_a_sentence():
 
 
 def test_the_contrastive_loss_asks_in_both_directions():
-    scores = torch.randn(5, 5, generator=generator(0))
+    scores = torch.randn(5, 5, generator=seeded(0))
     by_hand = [(cross_entropy(scores[i], torch.tensor(i)) + cross_entropy(scores[:, i], torch.tensor(i))) / 2
                for i in range(5)]
     assert torch.allclose(contrastive_loss(scores), torch.stack(by_hand), atol=1e-5)
@@ -253,7 +253,7 @@ def test_the_contrastive_loss_asks_in_both_directions():
 def test_a_scorer_pushes_pictures_to_their_caption():
     torch.manual_seed(0)
     scorer = NoisyScorer(VOCABULARY, widths=(8, 16), width=32, layers=1).eval()
-    xt, tokens = torch.randn(4, 3, 32, 32, generator=generator(0)), scorer.tokenizer(CAPTIONS)
+    xt, tokens = torch.randn(4, 3, 32, 32, generator=seeded(0)), scorer.tokenizer(CAPTIONS)
     scores = scorer(xt, 100, tokens)
     assert scores.shape == (4, 4) and scores.abs().max() <= scorer.scale * 1.001
     assert math.isclose(scorer.scale.item(), 1 / 0.07, rel_tol=1e-3)
@@ -327,7 +327,7 @@ def test_the_judge_takes_both_sizes_and_is_asked_for_pairs():
 
 def test_the_judge_learns_all_it_is_asked():
     recipe = SceneRecogniserRecipe()
-    one, two = (recipe.batch(16, generator(5)) for _ in range(2))
+    one, two = (recipe.batch(16, seeded(5)) for _ in range(2))
     assert one["pictures"].shape == (16, 3, 64, 64) and all(torch.equal(one[name], two[name]) for name in one)
     torch.manual_seed(0)
     network = SceneRecogniser(list(concepts()), list(STYLES), list(COLOUR_NAMES), list(RELATIONS), width=8)
@@ -347,7 +347,7 @@ def test_the_judge_cannot_know_an_order_without_looking():
     for a, word, b in RELATION_TRIPLES:
         i, j = concepts()[a].index, concepts()[b].index
         held_out[min(i, j), max(i, j)] = RELATIONS.index(word if i < j else INVERSE[word])
-    found = SceneRecogniserRecipe().batch(1200, generator(0))
+    found = SceneRecogniserRecipe().batch(1200, seeded(0))
     rows = zip(map(tuple, found["pair"].tolist()), found["relation"].tolist())
     right = [held_out[pair] == relation for pair, relation in rows if pair in held_out]
     assert len(right) > 150 and 0.4 < sum(right) / len(right) < 0.6
@@ -366,7 +366,7 @@ def test_the_judge_never_learns_from_its_own_test(monkeypatch):
             return {"concept": torch.ones(2)}
 
     monkeypatch.setattr(f"{module}.Scenes", Spy)
-    SceneRecogniserRecipe().batch(2, generator(0))
+    SceneRecogniserRecipe().batch(2, seeded(0))
     learned = set(worlds)
     worlds.clear()
     monkeypatch.setattr(f"{module}.drawn", lambda *_: None)
@@ -379,7 +379,7 @@ def test_the_judge_never_learns_from_its_own_test(monkeypatch):
 
 @pytest.mark.parametrize("kind", [GLIDEBase, GLIDEUpsampler, GLIDEInpaint, GLIDEScorer])
 def test_batches_follow_from_their_generator(kind):
-    one, two, other = (kind().batch(8, generator(seed)) for seed in (3, 3, 4))
+    one, two, other = (kind().batch(8, seeded(seed)) for seed in (3, 3, 4))
     assert all(len(value) == 8 and torch.equal(value, two[name]) for name, value in one.items())
     assert not torch.equal(one["x0"], other["x0"]) and one["x0"].shape[-1] == (64 if kind is GLIDEUpsampler else 32)
 
@@ -393,7 +393,7 @@ def test_recipes_draw_and_measure(kind, monkeypatch):
     monkeypatch.setattr(recipes, "asked", lambda split, count: asked(split, min(count, 16)))
     network = {GLIDEBase: tiny, GLIDEUpsampler: lambda: tiny(pooled=1, extra=3), GLIDEInpaint: kind().network,
                GLIDEScorer: lambda: NoisyScorer(VOCABULARY, LENGTH, widths=(8, 16), width=32, layers=1)}[kind]()
-    loss = kind().loss(network.train(), kind().batch(4, generator(0)))
+    loss = kind().loss(network.train(), kind().batch(4, seeded(0)))
     loss.mean().backward()
     assert loss.shape == (4,) and all(parameter.grad is not None for parameter in network.parameters())
     network.eval().requires_grad_(False)
@@ -404,7 +404,7 @@ def test_recipes_draw_and_measure(kind, monkeypatch):
 
 
 def test_training_shows_familiar_concepts_and_nothing_held_out():
-    scenes = GLIDEBase().scenes(300, generator(0))
+    scenes = GLIDEBase().scenes(300, seeded(0))
     assert not any(contains_held_out(scene) for scene in scenes)
     assert all(placed.concept in FAMILIAR for scene in scenes for placed in scene.objects)
     alone = sum(len(scene.objects) == 1 for scene in scenes)
@@ -463,7 +463,7 @@ def test_a_training_goes_on_where_it_stopped(tmp_path):
 def test_the_base_meets_one_wording_first_and_then_all():
     said_of = {}
     for seen in (0, GLIDEBase.plain):
-        said_of[seen] = recipe_at(seen).scenes(200, generator(1))
+        said_of[seen] = recipe_at(seen).scenes(200, seeded(1))
     own = [replace(scene, caption="") for scene in said_of[GLIDEBase.plain]]
     assert [replace(scene, caption="") for scene in said_of[0]] == own, "the scenes are the same"
     for scene in said_of[0]:
@@ -472,7 +472,7 @@ def test_the_base_meets_one_wording_first_and_then_all():
         assert not any(word in scene.caption for word in ("right of", "below", "in front of")) or len(scene.objects) > 2
     later = [scene.caption for scene in said_of[GLIDEBase.plain]]
     assert sum("right of" in text for text in later) > 5 and sum(text.startswith("on ") for text in later) > 20
-    tested = {seen: [scene.caption for scene in recipe_at(seen).scenes(50, generator(1), "test")] for seen in said_of}
+    tested = {seen: [scene.caption for scene in recipe_at(seen).scenes(50, seeded(1), "test")] for seen in said_of}
     assert tested[0] == tested[GLIDEBase.plain], "it is always measured with all wordings"
     assert GLIDEInpaint.plain == 0, "and goes on with them"
 

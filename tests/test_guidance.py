@@ -18,7 +18,7 @@ from course_utils.diffusion.guidance import (
 )
 from course_utils.measure import energy_distance, two_sample_p
 from course_utils.networks import GAN, NoisyClassifier
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 from course_utils.systems import cfg, gan
 from course_utils.systems import ddpm as unconditional
 from course_utils.systems.classifier import ClassifierGuided
@@ -29,7 +29,7 @@ MIXTURE = GaussianMixture(means=torch.tensor([[-0.9, 0.5], [-0.3, -0.6], [0.2, 0
                           stds=torch.full((5,), 0.22))
 WANTED = [0, 1]
 ALL, ONE = exact_denoiser(MIXTURE, SCHEDULE), exact_denoiser(MIXTURE.part(WANTED), SCHEDULE)
-START = torch.randn(1500, 2, generator=generator(1))
+START = torch.randn(1500, 2, generator=seeded(1))
 
 
 def log_prob(xt, t):
@@ -37,7 +37,7 @@ def log_prob(xt, t):
 
 
 def test_the_class_probability_is_bayes_rule():
-    x = 0.6 * torch.randn(50, 2, generator=generator(0))
+    x = 0.6 * torch.randn(50, 2, generator=seeded(0))
     share = MIXTURE.weights[WANTED].sum()
     by_hand = MIXTURE.part(WANTED).log_prob(x).exp() * share / MIXTURE.log_prob(x).exp()
     assert torch.allclose(MIXTURE.class_log_prob(x, WANTED).exp(), by_hand, atol=1e-5)
@@ -46,7 +46,7 @@ def test_the_class_probability_is_bayes_rule():
 
 
 def test_the_slope_against_finite_differences():
-    x, step = torch.randn(20, 2, generator=generator(0)), torch.tensor([1e-2, 0])
+    x, step = torch.randn(20, 2, generator=seeded(0)), torch.tensor([1e-2, 0])
     by_hand = (log_prob(x + step, 300) - log_prob(x - step, 300)) / 2e-2
     assert torch.allclose(gradient(log_prob, x, 300)[:, 0], by_hand, atol=2e-3)
 
@@ -63,16 +63,16 @@ def test_with_exact_denoisers_both_ways_are_one(t, scale):
 
 
 def test_at_scale_1_the_samples_are_those_of_the_class():
-    truth = MIXTURE.part(WANTED).sample(1500, generator(9))
-    pushed = ddpm(ALL, SCHEDULE, START, 500, push=classifier_push(log_prob, 1), generator=generator(2))
+    truth = MIXTURE.part(WANTED).sample(1500, seeded(9))
+    pushed = ddpm(ALL, SCHEDULE, START, 500, push=classifier_push(log_prob, 1), generator=seeded(2))
     bent = ddim(classifier_guidance(ALL, log_prob, 1), SCHEDULE, START, 100)
     assert two_sample_p(pushed, truth) > 0.01 and two_sample_p(bent, truth) > 0.01
-    assert two_sample_p(ddpm(ALL, SCHEDULE, START, 500, generator=generator(2)), truth) < 0.01
+    assert two_sample_p(ddpm(ALL, SCHEDULE, START, 500, generator=seeded(2)), truth) < 0.01
 
 
 def test_above_1_the_samples_are_not_those_of_the_tilted_density():
-    x = MIXTURE.sample(200_000, generator(5))
-    draws = torch.multinomial((4 * MIXTURE.class_log_prob(x, WANTED)).exp(), 3000, generator=generator(6))
+    x = MIXTURE.sample(200_000, seeded(5))
+    draws = torch.multinomial((4 * MIXTURE.class_log_prob(x, WANTED)).exp(), 3000, generator=seeded(6))
     tilted, again = x[draws].chunk(2)
     guided = ddim(classifier_guidance(ALL, log_prob, 4), SCHEDULE, START, 100)
     assert energy_distance(guided, tilted) > 20 * abs(energy_distance(again, tilted)) + 0.05
@@ -107,7 +107,7 @@ def tiny(**options):
 @pytest.mark.parametrize("scale", [0.0, 1.0, 2.5])
 def test_one_batch_of_both_is_the_wrapper_around_two_denoisers(predicts, scale, monkeypatch):
     monkeypatch.setenv("COURSE_PRECISION", "no")
-    model, xt = tiny(predicts=predicts), torch.randn(4, 1, 8, 8, generator=generator(0))
+    model, xt = tiny(predicts=predicts), torch.randn(4, 1, 8, 8, generator=seeded(0))
     label = torch.tensor([0, 1, 2, 3])
     given, free = model.denoiser(label, 1.0, None), model.denoiser(torch.full((4,), 3), 1.0, None)
     with torch.no_grad():
@@ -128,7 +128,7 @@ def test_the_condition_matters_and_the_picture_depends_on_seed_label_and_scale()
 def test_dynamic_thresholding_is_passed_on():
     label = torch.tensor([0, 1])
     network = lambda xt, t, label: 5 * xt  # noqa: E731
-    xt = torch.randn(2, 1, 8, 8, generator=generator(0))
+    xt = torch.randn(2, 1, 8, 8, generator=seeded(0))
     for threshold, largest in ((None, 5), ("static", 1), (0.9, 1)):
         denoiser = guided_network_denoiser(network, SCHEDULE, "x0", {"label": label}, {"label": label}, 2.0, threshold)
         assert (denoiser(xt, 500).x0.abs().max() > 1.5) == (largest > 1)
@@ -143,7 +143,7 @@ def test_a_wrong_label_is_a_sentence(label):
 
 def test_labels_are_forgotten_at_the_rate_that_was_asked_for():
     x0, label = torch.zeros(4000, 1, 2, 2), torch.arange(4000) % 10
-    batch = cfg.noised(x0, label, generator(0), 0.2, 10)
+    batch = cfg.noised(x0, label, seeded(0), 0.2, 10)
     assert abs((batch["label"] == 10).float().mean() - 0.2) < 0.03
     kept = batch["label"] < 10
     assert torch.equal(batch["label"][kept], label[kept])
@@ -153,7 +153,7 @@ def test_a_classifier_guides_a_network():
     model = unconditional.DDPM(alive())
     classifier = NoisyClassifier(["a", "b"], widths=(8, 16)).eval()
     guided = ClassifierGuided(model, classifier)
-    xt = torch.randn(2, 1, 8, 8, generator=generator(0))
+    xt = torch.randn(2, 1, 8, 8, generator=seeded(0))
     both = [guided.log_prob(torch.full((2,), label))(xt, 100).exp() for label in (0, 1)]
     assert torch.allclose(sum(both), torch.ones(2), atol=1e-4)
     label = torch.tensor([0, 1])
@@ -186,14 +186,14 @@ def test_the_generator_learns_from_its_own_loss_and_the_discriminator_from_its_o
 
 
 def test_truncation_cuts_the_normal_distribution():
-    whole = gan.latents(4000, 8, None, generator(0))
+    whole = gan.latents(4000, 8, None, seeded(0))
     for end in (0.5, 2.0):
-        cut = gan.latents(4000, 8, end, generator(0))
+        cut = gan.latents(4000, 8, end, seeded(0))
         inside = whole[whole.abs() < end]
         assert cut.abs().max() <= end * 1.001 and abs(cut.std() - inside.std()) < 0.02
     for wrong in (0, -1.0, math.nan):
         with pytest.raises(ValueError, match="truncation must be above 0"):
-            gan.latents(1, 1, wrong, generator(0))
+            gan.latents(1, 1, wrong, seeded(0))
 
 
 def test_wrong_labels_for_a_gan_are_a_sentence():

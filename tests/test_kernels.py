@@ -11,7 +11,7 @@ import torch
 from course_utils import bench
 from course_utils.diffusion import ddim, dpmpp
 from course_utils.kernels import dispatch, guided, noising, norm
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 from course_utils.systems import ddpm
 from tests.conftest import ROOT
 from tests.tiny import alive
@@ -22,7 +22,7 @@ FORMATS = {torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
 
 
 def numbers(*shape, seed=0, dtype=torch.float32):
-    return torch.randn(shape, generator=generator(seed)).to(WHERE, dtype)
+    return torch.randn(shape, generator=seeded(seed)).to(WHERE, dtype)
 
 
 def off(mine, other):
@@ -117,7 +117,7 @@ def test_philox_is_the_published_generator():
 
 
 def test_the_noise_is_normal():
-    made = noising.noise(torch.randint(2**62, (300,), generator=generator(0)), (1, 32, 32)).flatten(1)
+    made = noising.noise(torch.randint(2**62, (300,), generator=seeded(0)), (1, 32, 32)).flatten(1)
     ordered = made.flatten().sort().values.double()
     normal = torch.special.ndtr(ordered)
     steps = torch.arange(1, len(ordered) + 1) / len(ordered)
@@ -219,7 +219,7 @@ def test_a_training_step_is_the_same_with_kernels_and_without(predicts, monkeypa
     for choice in ("on", "off"):
         monkeypatch.setenv("COURSE_KERNELS", choice)
         model = network(predicts)
-        batch = ddpm.noised(x0, generator(3, x0.device))
+        batch = ddpm.noised(x0, seeded(3, x0.device))
         loss = ddpm.loss(model, batch, predicts, "soft-v").mean()
         loss.backward()
         losses.append(loss.detach())

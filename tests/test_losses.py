@@ -6,7 +6,7 @@ import torch
 from course_utils.diffusion import NoiseSchedule, Prediction
 from course_utils.diffusion.losses import TARGETS, WEIGHTS, seeded_error, weighted_error
 from course_utils.kernels import noise as noise_of
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 
 SCHEDULES = {"linear": NoiseSchedule.linear(1000), "cosine": NoiseSchedule.cosine(1000)}
 
@@ -27,7 +27,7 @@ def test_the_weights_by_hand(abar, expected):
 
 def example(t: torch.Tensor, schedule: NoiseSchedule) -> dict[str, torch.Tensor]:
     """A guess of noised pictures under its three names, and what it should have been."""
-    x0, eps, wrong = torch.randn(3, len(t), 3, 4, 4, generator=generator(0), dtype=torch.float64)
+    x0, eps, wrong = torch.randn(3, len(t), 3, 4, 4, generator=seeded(0), dtype=torch.float64)
     abar = schedule.at(t, x0)
     guess = Prediction.of(schedule.jump(x0, t, eps), abar, x0=x0 + 0.1 * wrong)
     return {"x0": x0, "eps": eps, "abar": abar, "guess": guess}
@@ -57,7 +57,7 @@ def test_the_weight_of_its_own_name_is_the_plain_error(name):
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_the_ends_of_the_schedule_are_numbers(name, predicts, weight):
     schedule, t = SCHEDULES[name], torch.tensor([0, 999])
-    x0, eps, output = torch.randn(3, 2, 1, 4, 4, generator=generator(1)).unbind()
+    x0, eps, output = torch.randn(3, 2, 1, 4, 4, generator=seeded(1)).unbind()
     picture, noise = TARGETS[predicts](schedule.at(t, x0))
     for answer in (output, (picture * x0 + noise * eps).bfloat16()):
         answer = answer.clone().requires_grad_()
@@ -69,7 +69,7 @@ def test_the_ends_of_the_schedule_are_numbers(name, predicts, weight):
 @pytest.mark.parametrize("weight", ["v", "soft-v"])
 @pytest.mark.parametrize("predicts", TARGETS)
 def test_noise_drawn_anew_makes_the_same_error(predicts, weight):
-    x0, output = torch.randn(2, 3, 1, 5, 5, generator=generator(2)).unbind()
+    x0, output = torch.randn(2, 3, 1, 5, 5, generator=seeded(2)).unbind()
     seed, abar = torch.tensor([0, 7, 2**62]), torch.tensor([0.1, 0.5, 0.9])
     stored = weighted_error(output, predicts, x0, noise_of(seed, x0.shape[1:]), abar.view(3, 1, 1, 1), weight)
     assert torch.allclose(seeded_error(output, predicts, x0, seed, abar, weight), stored, rtol=1e-5)

@@ -6,7 +6,7 @@ import scipy.linalg
 import torch
 
 from course_utils.measure import energy_distance, expect, frechet_distance, precision_recall, spread, two_sample_p
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 
 
 def test_expect_says_yes(capsys):
@@ -39,27 +39,27 @@ def test_energy_distance_of_shifted_gaussians():
     normal = torch.distributions.Normal(0.0, 1.0)
     mean_gap = 2 / torch.pi**0.5 * torch.exp(-m_t**2 / 4) + m * (2 * normal.cdf(m_t / 2**0.5) - 1)
     wanted = 2 * mean_gap - 2 * 2 / torch.pi**0.5
-    a, b = torch.randn(n, 1, generator=generator(0)), m + torch.randn(n, 1, generator=generator(1))
+    a, b = torch.randn(n, 1, generator=seeded(0)), m + torch.randn(n, 1, generator=seeded(1))
     assert abs(energy_distance(a, b) - wanted) < 0.06
 
 
 def test_energy_distance_is_the_plain_double_sum():
-    a, b = torch.randn(7, 2, generator=generator(2)), torch.randn(5, 2, generator=generator(3))
+    a, b = torch.randn(7, 2, generator=seeded(2)), torch.randn(5, 2, generator=seeded(3))
     across = torch.cdist(a, b).mean()
     within = [torch.cdist(x, x).sum() / len(x) / (len(x) - 1) for x in (a, b)]
     assert abs(energy_distance(a, b) - float(2 * across - sum(within))) < 1e-5
 
 
 def test_two_sample_p_is_even_for_equal_distributions_and_tiny_for_different_ones():
-    p = [two_sample_p(torch.randn(60, 2, generator=generator(i)), torch.randn(60, 2, generator=generator(1000 + i)),
+    p = [two_sample_p(torch.randn(60, 2, generator=seeded(i)), torch.randn(60, 2, generator=seeded(1000 + i)),
                       rounds=99, seed=i) for i in range(60)]
     assert 0.35 < sum(p) / 60 < 0.65 and sum(value < 0.05 for value in p) < 10
-    a, b = torch.randn(200, 2, generator=generator(4)), 0.5 + torch.randn(200, 2, generator=generator(5))
+    a, b = torch.randn(200, 2, generator=seeded(4)), 0.5 + torch.randn(200, 2, generator=seeded(5))
     assert two_sample_p(a, b) < 0.01
 
 
 def normal(n: int, d: int, seed: int) -> torch.Tensor:
-    return torch.randn(n, d, generator=generator(seed), dtype=torch.float64)
+    return torch.randn(n, d, generator=seeded(seed), dtype=torch.float64)
 
 
 def by_sqrtm(a: torch.Tensor, b: torch.Tensor) -> float:

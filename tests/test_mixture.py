@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from course_utils.diffusion import GaussianMixture, NoiseSchedule, Prediction, exact_denoiser, ideal_denoiser
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 
 MIXTURE = GaussianMixture(torch.tensor([[0.5, 1.0], [-1.0, -0.5], [1.2, -1.0]]), torch.tensor([0.3, 0.2, 0.4]),
                           torch.tensor([0.2, 0.5, 0.3]))
@@ -13,7 +13,7 @@ MIXTURE = GaussianMixture(torch.tensor([[0.5, 1.0], [-1.0, -0.5], [1.2, -1.0]]),
 @pytest.mark.parametrize("mixture", [MIXTURE, MIXTURE.noised(0.4), MIXTURE.spread(0.3),
                                      GaussianMixture(MIXTURE.means.abs() / 2, MIXTURE.stds).mirrored(1.0)])
 def test_score_is_the_slope_of_log_prob(mixture):
-    x = torch.rand(200, 2, generator=generator(0), dtype=torch.float32).requires_grad_()
+    x = torch.rand(200, 2, generator=seeded(0), dtype=torch.float32).requires_grad_()
     slope = torch.autograd.grad(mixture.log_prob(x).sum(), x)[0]
     assert (mixture.score(x.detach()) - slope).abs().max() < 1e-3 * slope.abs().max()
 
@@ -26,8 +26,8 @@ def test_density_integrates_to_one():
 
 def test_noised_is_the_density_of_noised_samples():
     n, abar = 100_000, 0.3
-    x = abar**0.5 * MIXTURE.sample(n, generator(1)) + 0.7**0.5 * torch.randn(n, 2, generator=generator(2))
-    direct = MIXTURE.noised(abar).sample(n, generator(3))
+    x = abar**0.5 * MIXTURE.sample(n, seeded(1)) + 0.7**0.5 * torch.randn(n, 2, generator=seeded(2))
+    direct = MIXTURE.noised(abar).sample(n, seeded(3))
     assert (x.mean(0) - direct.mean(0)).abs().max() < 5 * 2**0.5 / n**0.5 * x.std()
     assert (x.T.cov() - direct.T.cov()).abs().max() < 0.03
 
@@ -43,7 +43,7 @@ def test_mirrored_has_no_flow_through_the_walls():
 
 def test_posterior_mean_is_the_best_guess():
     schedule, n = NoiseSchedule.cosine(1000), 200_000
-    x0, eps = MIXTURE.sample(n, generator(4)), torch.randn(n, 2, generator=generator(5))
+    x0, eps = MIXTURE.sample(n, seeded(4)), torch.randn(n, 2, generator=seeded(5))
     for t in (100, 500, 900):
         xt = schedule.jump(x0, t, eps)
         guess = exact_denoiser(MIXTURE, schedule)(xt, t).x0
@@ -54,7 +54,7 @@ def test_posterior_mean_is_the_best_guess():
 
 def test_score_of_the_prediction_is_the_score_of_the_noised_mixture():
     schedule = NoiseSchedule.cosine(1000)
-    xt = torch.randn(300, 2, generator=generator(6))
+    xt = torch.randn(300, 2, generator=seeded(6))
     for t in (50, 500, 950):
         prediction = exact_denoiser(MIXTURE, schedule)(xt, t)
         score = MIXTURE.noised(schedule.abar[t]).score(xt)
@@ -63,7 +63,7 @@ def test_score_of_the_prediction_is_the_score_of_the_noised_mixture():
 
 def test_one_t_for_each_point_is_the_same_as_one_by_one():
     schedule = NoiseSchedule.cosine(1000)
-    xt, t = torch.randn(4, 2, generator=generator(7)), torch.tensor([10, 300, 700, 990])
+    xt, t = torch.randn(4, 2, generator=seeded(7)), torch.tensor([10, 300, 700, 990])
     together = exact_denoiser(MIXTURE, schedule)(xt, t).x0
     each = torch.cat([exact_denoiser(MIXTURE, schedule)(xt[i : i + 1], int(t[i])).x0 for i in range(4)])
     assert torch.allclose(together, each, atol=1e-6)
@@ -71,8 +71,8 @@ def test_one_t_for_each_point_is_the_same_as_one_by_one():
 
 def test_ideal_denoiser_is_bayes_rule():
     schedule = NoiseSchedule.cosine(1000)
-    images = torch.randn(30, 1, 4, 4, generator=generator(8))
-    xt = torch.randn(5, 1, 4, 4, generator=generator(9))
+    images = torch.randn(30, 1, 4, 4, generator=seeded(8))
+    xt = torch.randn(5, 1, 4, 4, generator=seeded(9))
     for t in (400, 800):
         abar = schedule.abar[t].float()
         squared = (xt[:, None] - abar.sqrt() * images).square().flatten(2).sum(2)
@@ -81,15 +81,15 @@ def test_ideal_denoiser_is_bayes_rule():
 
 
 def test_ideal_denoiser_keeps_its_digits_at_little_noise():
-    images = torch.randn(50, 3, 32, 32, generator=generator(10))
-    images[1] = images[0] + 0.02 * torch.randn(3, 32, 32, generator=generator(11))
+    images = torch.randn(50, 3, 32, 32, generator=seeded(10))
+    images[1] = images[0] + 0.02 * torch.randn(3, 32, 32, generator=seeded(11))
     schedule = NoiseSchedule.cosine(1000)
-    xt = schedule.jump(images[:2], 0, torch.randn(2, 3, 32, 32, generator=generator(12)))
+    xt = schedule.jump(images[:2], 0, torch.randn(2, 3, 32, 32, generator=seeded(12)))
     assert (ideal_denoiser(images, schedule)(xt, 0).x0 - images[:2]).abs().max() < 1e-4
 
 
 def test_three_names_of_one_prediction():
-    xt, eps = torch.randn(2, 6, 3, generator=generator(13))
+    xt, eps = torch.randn(2, 6, 3, generator=seeded(13))
     abar = torch.tensor([0.9, 0.5, 0.1, 0.01, 0.99, 0.3])[:, None]
     first = Prediction.of(xt, abar, eps=eps)
     for name in ("x0", "v", "eps"):

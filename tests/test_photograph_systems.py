@@ -24,7 +24,7 @@ from course_utils.measure import (
     texture_features,
 )
 from course_utils.networks import UNet, widened
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 from course_utils.systems import ddpm as unconditional
 from course_utils.systems import inpainting, sr3
 from tests.tiny import alive
@@ -35,12 +35,12 @@ MIXTURE = GaussianMixture(torch.tensor([[-0.4, 0.6], [0.4, -0.6]]), torch.tensor
 
 
 def pictures(n: int = 2, size: int = 16, seed: int = 0) -> torch.Tensor:
-    return torch.rand(n, 3, size, size, generator=generator(seed)) * 1.6 - 0.8
+    return torch.rand(n, 3, size, size, generator=seeded(seed)) * 1.6 - 0.8
 
 
 def smooth(n: int, size: int = 64, seed: int = 0) -> torch.Tensor:
     """Pictures with something to see at each size."""
-    parts = [torch.nn.functional.interpolate(torch.randn(n, 3, side, side, generator=generator(seed + side)), size,
+    parts = [torch.nn.functional.interpolate(torch.randn(n, 3, side, side, generator=seeded(seed + side)), size,
                                              mode="bicubic") for side in (4, 8, 16, 32)]
     return (0.25 * sum(parts)).clamp(-1, 1)
 
@@ -66,7 +66,7 @@ def test_any_schedule_and_any_sampler_serve(schedule, sampler):
 
 
 def test_what_counts_is_the_noise_level_not_the_time():
-    low, xt = sr3.shrunk(pictures()), torch.randn(2, 3, 16, 16, generator=generator(1))
+    low, xt = sr3.shrunk(pictures()), torch.randn(2, 3, 16, 16, generator=seeded(1))
     # Every second step of a schedule is a schedule, with other times for the same levels
     half = NoiseSchedule(1 - SCHEDULE.abar[1::2] / torch.cat([torch.ones(1), SCHEDULE.abar[1:-1:2]]))
     system = upscaler()
@@ -92,8 +92,8 @@ def test_the_network_is_told_the_root_of_abar_and_the_enlarged_picture():
 
 def test_a_training_batch():
     x0 = pictures(4000, 4)
-    batch = sr3.noised(x0, generator(0))
-    assert all(torch.equal(value, sr3.noised(x0, generator(0))[name]) for name, value in batch.items())
+    batch = sr3.noised(x0, seeded(0))
+    assert all(torch.equal(value, sr3.noised(x0, seeded(0))[name]) for name, value in batch.items())
     assert torch.equal(batch["image"], sr3.enlarged(sr3.shrunk(x0)))
     abar = batch["abar"].double()
     assert 0 < abar.min() and abar.max() <= 1
@@ -109,14 +109,14 @@ def test_a_training_batch():
 
 def test_the_loss_reaches_every_weight():
     network = alive(channels=3, extra=3, noise_level=True, predicts="x0").train()
-    loss = sr3.loss(network, sr3.noised(pictures(), generator(0)), "soft-v")
+    loss = sr3.loss(network, sr3.noised(pictures(), seeded(0)), "soft-v")
     loss.sum().backward()
     assert loss.shape == (2,) and all(p.grad is not None and p.grad.any() for p in network.parameters())
 
 
 def test_noise_on_the_small_picture():
     x0 = pictures(500, 8)
-    batch = sr3.noised(x0, generator(0), most=0.5)
+    batch = sr3.noised(x0, seeded(0), most=0.5)
     level = batch["vector"][:, 0]
     assert 0 <= level.min() and level.max() < 0.5 and abs(level.mean() - 0.25) < 0.03
     off = batch["image"] - (1 - level**2).sqrt()[:, None, None, None] * sr3.enlarged(sr3.shrunk(x0))
@@ -168,8 +168,8 @@ def test_a_network_that_knows_times_is_a_sentence():
 def test_a_widened_network_answers_as_before(stem, extra):
     network = alive(channels=3, stem=stem).double()
     wide = widened(network, extra).double()
-    xt, t = torch.randn(2, 3, 16, 16, generator=generator(0)).double(), torch.tensor([100, 800])
-    image = torch.randn(2, extra, 16, 16, generator=generator(1)).double()
+    xt, t = torch.randn(2, 3, 16, 16, generator=seeded(0)).double(), torch.tensor([100, 800])
+    image = torch.randn(2, extra, 16, 16, generator=seeded(1)).double()
     assert torch.allclose(wide(xt, t, image=image), network(xt, t), atol=1e-9)
     assert all(p.requires_grad for p in wide.parameters()) and wide.training
     wide(xt, t, image=image).sum().backward()
@@ -194,8 +194,8 @@ def test_a_widened_network_saves_and_loads_itself(tmp_path):
 def filled(resample: int, steps: int = 25) -> torch.Tensor:
     """y by RePaint for 600 points whose x is known."""
     known = torch.tensor([-0.4, 99.0]).expand(600, 2)
-    points = repaint(exact_denoiser(MIXTURE, SCHEDULE), SCHEDULE, torch.randn(600, 2, generator=generator(1)), steps,
-                     known=known, mask=torch.tensor([1, 0]), resample=resample, jump=5, generator=generator(2))
+    points = repaint(exact_denoiser(MIXTURE, SCHEDULE), SCHEDULE, torch.randn(600, 2, generator=seeded(1)), steps,
+                     known=known, mask=torch.tensor([1, 0]), resample=resample, jump=5, generator=seeded(2))
     assert torch.equal(points[:, 0], known[:, 0])
     return points[:, 1:]
 
@@ -213,7 +213,7 @@ def test_the_exact_posterior():
 
 
 def test_resampling_brings_repaint_to_the_exact_posterior():
-    truth = MIXTURE.given({0: -0.4}).sample(600, generator(3))
+    truth = MIXTURE.given({0: -0.4}).sample(600, seeded(3))
     far, nearer, near = (energy_distance(filled(resample), truth) for resample in (1, 3, 10))
     assert far > 0.1 and nearer < 0.5 * far and near < 0.1 * far
     # As many calls, spent on smaller steps, do not help (section 5.6 of the paper)
@@ -221,16 +221,16 @@ def test_resampling_brings_repaint_to_the_exact_posterior():
 
 
 def test_the_wrong_polarity_is_far_from_it():
-    truth = MIXTURE.given({0: -0.4}).sample(200, generator(3))
+    truth = MIXTURE.given({0: -0.4}).sample(200, seeded(3))
     known = torch.tensor([-0.4, 0.0]).expand(200, 2)
-    wrong = repaint(exact_denoiser(MIXTURE, SCHEDULE), SCHEDULE, torch.randn(200, 2, generator=generator(1)), 25,
-                    known=known, mask=torch.tensor([0, 1]), resample=2, generator=generator(2))
+    wrong = repaint(exact_denoiser(MIXTURE, SCHEDULE), SCHEDULE, torch.randn(200, 2, generator=seeded(1)), 25,
+                    known=known, mask=torch.tensor([0, 1]), resample=2, generator=seeded(2))
     assert torch.equal(wrong[:, 1], known[:, 1]) and energy_distance(wrong[:, 1:], truth) > 0.5
 
 
 @pytest.mark.parametrize("steps,resample,jump", [(6, 1, 1), (6, 3, 1), (6, 3, 2), (7, 2, 3), (5, 2, 10)])
 def test_repaint_asks_steps_times_resample_times(steps, resample, jump):
-    seen, xT = [], torch.randn(4, 2, generator=generator(0))
+    seen, xT = [], torch.randn(4, 2, generator=seeded(0))
     repaint(exact_denoiser(MIXTURE, SCHEDULE), SCHEDULE, xT, steps, known=torch.zeros(4, 2),
             mask=torch.tensor([1.0, 0.0]), resample=resample, jump=jump, callback=seen.append)
     times = SCHEDULE.timesteps(steps)
@@ -245,9 +245,9 @@ def test_what_is_known_gets_the_noise_of_each_time():
     """The known coordinate is standard normal, and so it is at each time; with the printed formula it would not be."""
     seen, n = [], 4000
     mixture = GaussianMixture(torch.zeros(1, 2), torch.tensor([1.0]))
-    repaint(exact_denoiser(mixture, SCHEDULE), SCHEDULE, torch.randn(n, 2, generator=generator(0)), 8,
-            known=torch.randn(n, 2, generator=generator(1)), mask=torch.tensor([1, 0]), resample=3, jump=2,
-            generator=generator(2), callback=seen.append)
+    repaint(exact_denoiser(mixture, SCHEDULE), SCHEDULE, torch.randn(n, 2, generator=seeded(0)), 8,
+            known=torch.randn(n, 2, generator=seeded(1)), mask=torch.tensor([1, 0]), resample=3, jump=2,
+            generator=seeded(2), callback=seen.append)
     for step in seen[:-1]:
         assert abs(step.x_next[:, 0].std() - 1) < 0.05
 
@@ -278,7 +278,7 @@ def systems() -> dict:
 
 @pytest.mark.parametrize("name", ["repaint", "palette", "masked-image"])
 def test_known_pixels_come_back_and_holes_are_filled(name):
-    system, known, mask = systems()[name], pictures(), masks.mixed(2, 16, generator(0))
+    system, known, mask = systems()[name], pictures(), masks.mixed(2, 16, seeded(0))
     made = system.sample(known, mask, steps=4)
     assert made.shape == known.shape and made.isfinite().all()
     assert ((made - known).abs() * mask).max() < 1 / 255
@@ -295,7 +295,7 @@ def test_known_pixels_come_back_and_holes_are_filled(name):
 @pytest.mark.parametrize("sampler", [ddpm, dpmpp])
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_learned_methods_are_ordinary_denoisers(name, sampler):
-    known, mask = pictures(), masks.boxes(2, 16, generator(0))
+    known, mask = pictures(), masks.boxes(2, 16, seeded(0))
     made = systems()[name].sample(known, mask, steps=4, sampler=sampler)
     assert ((made - known).abs() * mask).max() < 1 / 255
 
@@ -312,20 +312,20 @@ def test_wrong_masks_and_pictures_are_sentences(name):
 
 
 def test_what_the_networks_are_told():
-    x0, mask = pictures(), masks.boxes(2, 16, generator(0))
+    x0, mask = pictures(), masks.boxes(2, 16, seeded(0))
     keep, hole = mask.bool().expand_as(x0), ~mask.bool().expand_as(x0)
-    palette = inpainting.Palette.noised(x0, mask, generator(1))
+    palette = inpainting.Palette.noised(x0, mask, seeded(1))
     assert torch.equal(palette["xt"][keep], x0[keep]) and not torch.allclose(palette["xt"][hole], x0[hole])
     assert palette["image"].shape == x0.shape and torch.equal(palette["image"][keep], x0[keep])
     assert 0.8 < palette["image"][hole].std() < 1.2
-    told = inpainting.MaskedImage.noised(x0, mask, generator(1))
+    told = inpainting.MaskedImage.noised(x0, mask, seeded(1))
     assert torch.equal(told["image"][:, 3:], mask) and torch.equal(told["image"][:, :3], x0 * mask)
-    assert torch.equal(told["xt"], unconditional.noised(x0, generator(1))["xt"])
+    assert torch.equal(told["xt"], unconditional.noised(x0, seeded(1))["xt"])
 
 
 def test_palette_learns_from_the_hole_alone():
-    x0, mask = pictures(), masks.boxes(2, 16, generator(0))
-    batch = inpainting.Palette.noised(x0, mask, generator(1))
+    x0, mask = pictures(), masks.boxes(2, 16, seeded(0))
+    batch = inpainting.Palette.noised(x0, mask, seeded(1))
     answer = x0.clone().requires_grad_()
     loss = inpainting.Palette.loss(lambda xt, t, image: answer + 0.5, batch, "x0")
     assert torch.allclose(loss, 0.25 * (1 - mask).mean((1, 2, 3)))
@@ -347,22 +347,22 @@ def test_an_unknown_method_is_a_sentence():
                                              ("silhouette", 0.03, 0.75)])
 @pytest.mark.parametrize("size", [32, 64])
 def test_masks_are_0_and_1_with_holes_of_a_sensible_size(kind, least, most, size):
-    made = masks.KINDS[kind](200, size, generator(0))
+    made = masks.KINDS[kind](200, size, seeded(0))
     assert made.shape == (200, 1, size, size) and made.dtype == torch.float32
     assert bool(((made == 0) | (made == 1)).all())
     shares = 1 - made.mean((1, 2, 3))
     assert least <= shares.min() and shares.max() <= most and 0.15 < shares.mean() <= 0.5
-    assert torch.equal(made, masks.KINDS[kind](200, size, generator(0)))
-    assert not torch.equal(made, masks.KINDS[kind](200, size, generator(1)))
+    assert torch.equal(made, masks.KINDS[kind](200, size, seeded(0)))
+    assert not torch.equal(made, masks.KINDS[kind](200, size, seeded(1)))
     often = 1 - made.mean((0, 1))
     assert (often > 0).float().mean() > 0.85 and often.max() < 0.9
 
 
 def test_mixed_masks_are_of_all_kinds():
-    made = masks.mixed(400, 32, generator(0))
+    made = masks.mixed(400, 32, seeded(0))
     halves = ((1 - made.mean((1, 2, 3))) == 0.5).float().mean()
     assert made.shape == (400, 1, 32, 32) and 0.15 < halves < 0.4
-    assert masks.mixed(0, 32, generator(0)).shape == (0, 1, 32, 32)
+    assert masks.mixed(0, 32, seeded(0)).shape == (0, 1, 32, 32)
 
 
 # Measures
@@ -376,7 +376,7 @@ def test_psnr_by_hand():
 
 def test_ssim_by_hand():
     # One window: the weighted means, variances and covariance of the definition, one by one
-    a, b = (torch.rand(1, 1, 11, 11, generator=generator(seed)).double() * 2 - 1 for seed in (0, 1))
+    a, b = (torch.rand(1, 1, 11, 11, generator=seeded(seed)).double() * 2 - 1 for seed in (0, 1))
     weight = [[math.exp(-((i - 5) ** 2 + (j - 5) ** 2) / 4.5) for j in range(11)] for i in range(11)]
     weight = torch.tensor(weight).double() / sum(map(sum, weight))
     ma, mb = (weight * a).sum(), (weight * b).sum()
@@ -387,7 +387,7 @@ def test_ssim_by_hand():
     flat = ssim(torch.full((1, 3, 16, 16), 0.5), torch.full((1, 3, 16, 16), -0.1))
     assert torch.allclose(flat, torch.tensor((2 * -0.05 + 0.0004) / (0.26 + 0.0004)), atol=1e-5)
     x = smooth(2)
-    noisy = [ssim(x + s * torch.randn(x.shape, generator=generator(0)), x) for s in (0.1, 0.3)]
+    noisy = [ssim(x + s * torch.randn(x.shape, generator=seeded(0)), x) for s in (0.1, 0.3)]
     assert torch.allclose(ssim(x, x), torch.ones(2)) and (noisy[1] < noisy[0]).all() and (noisy[0] < 0.99).all()
 
 
@@ -409,7 +409,7 @@ def test_pairs_must_fit():
 
 def test_textures_tell_noise_and_blur_by_their_strength():
     real, other = smooth(200), smooth(200, seed=100)
-    draw = torch.randn(real.shape, generator=generator(7))
+    draw = torch.randn(real.shape, generator=seeded(7))
     floor = texture_distance(other, real)
     noisy = [texture_distance(other + s * draw, real) for s in (0.05, 0.1, 0.2)]
     soft = [texture_distance(torch.nn.functional.interpolate(
@@ -423,7 +423,7 @@ def test_textures_tell_noise_and_blur_by_their_strength():
 
 
 def test_the_fool_rate_is_a_half_for_equals_and_0_for_the_obvious():
-    real, made = (torch.randn(400, 5, generator=generator(seed)) for seed in (0, 1))
+    real, made = (torch.randn(400, 5, generator=seeded(seed)) for seed in (0, 1))
     assert fool_rate(real, real) == 0.5
     assert abs(fool_rate(made, real) - 0.5) < 0.1
     shifted = fool_rate(made + torch.tensor([1.0, 0, 0, 0, 0]), real)
@@ -434,7 +434,7 @@ def test_the_fool_rate_is_a_half_for_equals_and_0_for_the_obvious():
 
 
 def test_a_seam_shows_and_a_smooth_hole_does_too():
-    x, mask = smooth(40), masks.boxes(40, 64, generator(0))
+    x, mask = smooth(40), masks.boxes(40, 64, seeded(0))
     assert seam(x, x, mask) == 1
     assert seam(x + 0.3 * (1 - mask), x, mask) > 1.5
     assert seam(x[:, :, 32:33, 32:33].expand_as(x), x, mask) == 0
@@ -443,8 +443,8 @@ def test_a_seam_shows_and_a_smooth_hole_does_too():
 
 
 def test_a_grid_shows():
-    x = torch.nn.functional.avg_pool2d(torch.randn(40, 3, 66, 66, generator=generator(1)), 3, stride=1)
-    blocks = 0.2 * torch.randn(40, 3, 16, 16, generator=generator(0))
+    x = torch.nn.functional.avg_pool2d(torch.randn(40, 3, 66, 66, generator=seeded(1)), 3, stride=1)
+    blocks = 0.2 * torch.randn(40, 3, 16, 16, generator=seeded(0))
     assert abs(grid(x, 4) - 1) < 0.1 < grid(x + blocks.repeat_interleave(4, 2).repeat_interleave(4, 3), 4) - 1
 
 

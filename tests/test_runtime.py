@@ -34,9 +34,9 @@ def test_a_hub_that_does_not_answer_is_a_sentence(monkeypatch):
 
 
 def test_a_seed_gives_the_same_draws_whatever_ran_before():
-    first = torch.randn(5, generator=runtime.generator(3))
+    first = torch.randn(5, generator=runtime.seeded(3))
     torch.randn(7)
-    assert torch.equal(first, torch.randn(5, generator=runtime.generator(3)))
+    assert torch.equal(first, torch.randn(5, generator=runtime.seeded(3)))
 
 
 def test_data_dir_can_be_moved(monkeypatch, tmp_path):

@@ -10,7 +10,7 @@ from diffusers import DDIMScheduler, DDPMScheduler
 
 from course_utils.diffusion import GaussianMixture, NoiseSchedule, Prediction, ddim, ddpm, dpmpp, exact_denoiser
 from course_utils.measure import two_sample_p
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 from tests.conftest import ROOT
 
 # diffusers hands numpy a tensor, which numpy 2 deprecates; Python itself hides that from users
@@ -25,7 +25,7 @@ SCHEDULE = NoiseSchedule.cosine(1000)
 
 
 def start(seed: int, n: int = 20) -> torch.Tensor:
-    return torch.randn(n, 2, generator=generator(seed), dtype=torch.float64)
+    return torch.randn(n, 2, generator=seeded(seed), dtype=torch.float64)
 
 
 @pytest.mark.parametrize("name,theirs", [("linear", "linear"), ("cosine", "squaredcos_cap_v2")])
@@ -33,8 +33,8 @@ def test_every_step_of_ddpm_equals_diffusers(name, theirs):
     schedule = getattr(NoiseSchedule, name)(1000)
     library = DDPMScheduler(1000, beta_schedule=theirs, clip_sample=False)
     library.betas, library.alphas_cumprod = schedule.beta, schedule.abar
-    steps, noise = [], generator(2)
-    ddpm(exact_denoiser(DOUBLE, schedule), schedule, start(1), generator=generator(2), callback=steps.append)
+    steps, noise = [], seeded(2)
+    ddpm(exact_denoiser(DOUBLE, schedule), schedule, start(1), generator=seeded(2), callback=steps.append)
     assert [step.t for step in steps] == list(range(999, -1, -1))
     for step in steps:
         next_x = library.step(step.prediction.eps, step.t, step.xt, generator=noise).prev_sample
@@ -48,8 +48,8 @@ def test_every_step_of_ddim_equals_diffusers(name, theirs, eta):
     library = DDIMScheduler(1000, beta_schedule=theirs, clip_sample=False, set_alpha_to_one=True)
     library.betas, library.alphas_cumprod = schedule.beta, schedule.abar
     library.set_timesteps(1000)
-    steps, noise = [], generator(4)
-    ddim(exact_denoiser(DOUBLE, schedule), schedule, start(3), eta=eta, generator=generator(4), callback=steps.append)
+    steps, noise = [], seeded(4)
+    ddim(exact_denoiser(DOUBLE, schedule), schedule, start(3), eta=eta, generator=seeded(4), callback=steps.append)
     for step in steps[:-1]:
         next_x = library.step(step.prediction.eps, step.t, step.xt, eta=eta, generator=noise).prev_sample
         assert (step.x_next - next_x).abs().max() < 1e-5
@@ -61,28 +61,28 @@ def test_every_step_of_ddim_equals_diffusers(name, theirs, eta):
 @pytest.mark.parametrize("sampler,steps", [(ddpm, 300), (ddpm, 1000), (ddim, 100), (dpmpp, 20)])
 def test_the_exact_score_recovers_the_mixture(sampler, steps):
     n = 1500
-    end = sampler(exact_denoiser(MIXTURE, SCHEDULE), SCHEDULE, torch.randn(n, 2, generator=generator(5)), steps,
-                  generator=generator(6))
-    assert two_sample_p(end, MIXTURE.sample(n, generator(7))) > 0.01
+    end = sampler(exact_denoiser(MIXTURE, SCHEDULE), SCHEDULE, torch.randn(n, 2, generator=seeded(5)), steps,
+                  generator=seeded(6))
+    assert two_sample_p(end, MIXTURE.sample(n, seeded(7))) > 0.01
 
 
 def test_a_wrong_score_does_not_recover_it():
     wrong = GaussianMixture(MIXTURE.means, MIXTURE.stds, torch.tensor([0.6, 0.2, 0.2]))
-    end = ddpm(exact_denoiser(wrong, SCHEDULE), SCHEDULE, torch.randn(1500, 2, generator=generator(8)), 300,
-               generator=generator(9))
-    assert two_sample_p(end, MIXTURE.sample(1500, generator(10))) < 0.01
+    end = ddpm(exact_denoiser(wrong, SCHEDULE), SCHEDULE, torch.randn(1500, 2, generator=seeded(8)), 300,
+               generator=seeded(9))
+    assert two_sample_p(end, MIXTURE.sample(1500, seeded(10))) < 0.01
 
 
 def test_ddim_without_noise_is_a_function_of_its_start():
-    noise = torch.randn(10, 2, generator=generator(11))
+    noise = torch.randn(10, 2, generator=seeded(11))
     first, second = (ddim(exact_denoiser(MIXTURE, SCHEDULE), SCHEDULE, noise, 50) for _ in range(2))
     assert torch.equal(first, second)
 
 
 def test_ddim_with_eta_1_is_ddpm():
-    noise = torch.randn(10, 2, generator=generator(12))
-    a = ddpm(exact_denoiser(MIXTURE, SCHEDULE), SCHEDULE, noise, 40, generator=generator(13))
-    b = ddim(exact_denoiser(MIXTURE, SCHEDULE), SCHEDULE, noise, 40, eta=1.0, generator=generator(13))
+    noise = torch.randn(10, 2, generator=seeded(12))
+    a = ddpm(exact_denoiser(MIXTURE, SCHEDULE), SCHEDULE, noise, 40, generator=seeded(13))
+    b = ddim(exact_denoiser(MIXTURE, SCHEDULE), SCHEDULE, noise, 40, eta=1.0, generator=seeded(13))
     assert (a - b).abs().max() < 1e-3
 
 
@@ -133,7 +133,7 @@ def test_dpmpp_asks_at_plain_falling_times(name, T, steps):
         seen.append(t)
         return exact_denoiser(MIXTURE, schedule)(xt, t)
 
-    end = dpmpp(denoiser, schedule, torch.randn(3, 2, generator=generator(16)), steps)
+    end = dpmpp(denoiser, schedule, torch.randn(3, 2, generator=seeded(16)), steps)
     assert bool(end.isfinite().all()) and end.shape == (3, 2)
     assert all(type(t) is int for t in seen) and len(seen) == steps
     assert seen[0] == T - 1 and all(t > s for t, s in zip(seen, seen[1:])) and 0 <= seen[-1] <= T / steps
@@ -152,8 +152,8 @@ def test_every_sampler_shares_signature_and_callback(sampler):
     parameters = inspect.signature(sampler).parameters
     assert list(parameters)[:4] == ["denoiser", "schedule", "xT", "steps"]
     assert all(parameters[name].kind is inspect.Parameter.KEYWORD_ONLY for name in ("generator", "callback"))
-    steps, noise = [], torch.randn(5, 1, 2, generator=generator(17))
-    end = sampler(exact_denoiser(MIXTURE, SCHEDULE), SCHEDULE, noise, 6, generator=generator(18), callback=steps.append)
+    steps, noise = [], torch.randn(5, 1, 2, generator=seeded(17))
+    end = sampler(exact_denoiser(MIXTURE, SCHEDULE), SCHEDULE, noise, 6, generator=seeded(18), callback=steps.append)
     assert [(step.i, step.steps) for step in steps] == [(i, 6) for i in range(6)]
     assert torch.equal(steps[0].xt, noise) and torch.equal(steps[-1].x_next, end)
     for now, after in zip(steps, steps[1:]):
@@ -170,8 +170,8 @@ def test_steps_outside_the_schedule_are_refused(sampler, steps):
 
 
 def test_dpmpp_is_a_function_of_its_start_alone():
-    noise = torch.randn(10, 2, generator=generator(19))
-    first, second = (dpmpp(exact_denoiser(MIXTURE, SCHEDULE), SCHEDULE, noise, 20, generator=generator(seed))
+    noise = torch.randn(10, 2, generator=seeded(19))
+    first, second = (dpmpp(exact_denoiser(MIXTURE, SCHEDULE), SCHEDULE, noise, 20, generator=seeded(seed))
                      for seed in (20, 21))
     assert torch.equal(first, second)
     assert (dpmpp(exact_denoiser(MIXTURE, SCHEDULE), SCHEDULE, noise[:4], 20) - first[:4]).abs().max() < 1e-5

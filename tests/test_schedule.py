@@ -5,7 +5,7 @@ import torch
 from diffusers import DDPMScheduler
 
 from course_utils.diffusion import NoiseSchedule
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 
 SCHEDULES = {"linear": (NoiseSchedule.linear, "linear"), "cosine": (NoiseSchedule.cosine, "squaredcos_cap_v2")}
 
@@ -25,7 +25,7 @@ def test_abar_equals_diffusers_at_every_t(pair):
 def test_jump_equals_add_noise_at_every_t(pair):
     ours, theirs = pair
     t = torch.arange(1000)
-    x0, eps = torch.randn(2, 1000, 3, generator=generator(0))
+    x0, eps = torch.randn(2, 1000, 3, generator=seeded(0))
     assert (ours.jump(x0, t, eps) - theirs.add_noise(x0, eps, t)).abs().max() < 1e-5
 
 
@@ -33,19 +33,19 @@ def test_posterior_equals_diffusers_at_every_t(pair):
     ours, theirs = pair
     assert (ours.beta - theirs.betas).abs().max() < 1e-5
     theirs.betas, theirs.alphas_cumprod = ours.beta, ours.abar  # their formula in double precision
-    x0, xt = torch.randn(2, 1, 5, generator=generator(1), dtype=torch.float64)
+    x0, xt = torch.randn(2, 1, 5, generator=seeded(1), dtype=torch.float64)
     for t in range(1000):
         eps = (xt - ours.abar[t].sqrt() * x0) / (1 - ours.abar[t]).sqrt()
         mean, var = ours.posterior(x0, xt, t)
-        noise = torch.randn(1, 5, generator=generator(2), dtype=torch.float64) if t else 0
-        stepped = theirs.step(eps, t, xt, generator=generator(2)).prev_sample
+        noise = torch.randn(1, 5, generator=seeded(2), dtype=torch.float64) if t else 0
+        stepped = theirs.step(eps, t, xt, generator=seeded(2)).prev_sample
         assert (stepped - mean - var.sqrt() * noise).abs().max() < 1e-5
 
 
 def test_the_walk_has_the_mean_and_covariance_of_the_jump():
     schedule, n = NoiseSchedule.linear(50), 20_000
     x0 = torch.tensor([0.9, -0.4, 0.1]).expand(n, 3)
-    x, draws = x0, generator(3)
+    x, draws = x0, seeded(3)
     for t in range(50):
         x = schedule.step(x, t, torch.randn(x.shape, generator=draws))
     abar = schedule.abar[-1].float()

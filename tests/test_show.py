@@ -9,7 +9,7 @@ from PIL import Image
 
 from course_utils import show
 from course_utils.diffusion import GaussianMixture, NoiseSchedule, ideal_denoiser
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 from course_utils.show import figures
 from course_utils.show.molecule_box import STRENGTHS, MoleculeBox
 from course_utils.show.schedule_explorer import schedule_explorer
@@ -101,7 +101,7 @@ def test_molecule_box_holds_the_film_it_shows(shown):
 
 
 def test_molecule_box_script_is_shipped():
-    drops = GaussianMixture(torch.rand(1, 2, generator=generator(0)), torch.tensor([0.05]))
+    drops = GaussianMixture(torch.rand(1, 2, generator=seeded(0)), torch.tensor([0.05]))
     assert "export default { render }" in str(MoleculeBox(drops, molecules=10, frames=4)._esm)
 
 
@@ -109,7 +109,7 @@ def test_molecule_box_script_is_shipped():
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_sampler_explorer_follows_its_controls(shown):
     schedule = NoiseSchedule.cosine(100)
-    denoiser = ideal_denoiser(torch.rand(5, 1, 8, 8, generator=generator(0)) * 2 - 1, schedule)
+    denoiser = ideal_denoiser(torch.rand(5, 1, 8, 8, generator=seeded(0)) * 2 - 1, schedule)
     explorer = show.sampler_explorer(denoiser, schedule, (1, 8, 8), pictures=2)
     seen = [explorer.picture.value]
     for control, value in (("steps", 5), ("eta", 1.0), ("seed", 3), ("sampler", "dpm++"), ("sampler", "ddpm")):

@@ -14,12 +14,12 @@ from course_utils import show
 from course_utils.datasets import photographs
 from course_utils.diffusion import Prediction
 from course_utils.diffusion.samplers import Step
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 from course_utils.show.live import data_url
 from course_utils.show.photograph_chooser import central_square
 
 SIDE = 16
-PICTURES = {name: torch.rand(3, SIDE, SIDE, generator=generator(i)) * 2 - 1 for i, name in enumerate(("cat", "dog"))}
+PICTURES = {name: torch.rand(3, SIDE, SIDE, generator=seeded(i)) * 2 - 1 for i, name in enumerate(("cat", "dog"))}
 WIDGETS = {
     "before_after": lambda pictures, opened=None: show.before_after(pictures, lambda x, seed: (x, -x), opened),
     "hole_painter": lambda pictures, opened=None: show.hole_painter(pictures, lambda x, mask, *rest: x * mask, opened),

@@ -62,7 +62,7 @@ def test_a_training_learns_and_leaves_a_checkpoint(tmp_path, capsys):
     assert [images for images, _ in record["curve"]] == list(range(80, 801, 80))
     assert record["curve"][-1][1] < 0.8 * record["curve"][0][1]
     assert record["measures"]["held_out_loss"] < 0.8 * record["curve"][0][1]
-    again, xt = load_network(tmp_path / "checkpoint"), torch.randn(4, 1, 8, 8, generator=runtime.generator(0))
+    again, xt = load_network(tmp_path / "checkpoint"), torch.randn(4, 1, 8, 8, generator=runtime.seeded(0))
     assert torch.allclose(again(xt, 500), network(xt, 500), atol=0.01) and not network.training
     with Image.open(tmp_path / "pictures.png") as picture:
         assert picture.size == (64, 16)  # Ten pictures: a row of eight, and one that is filled up
@@ -149,9 +149,9 @@ def test_a_recipe_is_told_how_many_images_were_seen(tmp_path):
     told = []
 
     class Curious(Tiny):
-        def batch(self, n, draw):
+        def batch(self, n, generator):
             told.append(self.seen)
-            return super().batch(n, draw)
+            return super().batch(n, generator)
 
     size = Tiny.batch_size
     quietly(Curious(), tmp_path, images=3 * size)
@@ -472,7 +472,7 @@ def test_the_recipes_have_names():
 def test_every_recipe_makes_a_batch_and_a_loss(name):
     recipe = find(name)
     network = recipe.network()
-    batches = [recipe.batch(4, runtime.generator(seed)) for seed in (3, 3, 4)]
+    batches = [recipe.batch(4, runtime.seeded(seed)) for seed in (3, 3, 4)]
     assert all(len(value) == 4 for value in batches[0].values())
     assert all(torch.equal(value, batches[1][key]) for key, value in batches[0].items())
     assert any(not torch.equal(value, batches[2][key]) for key, value in batches[0].items())
@@ -491,7 +491,7 @@ def test_the_pictures_of_a_recorded_training(monkeypatch, tmp_path):
     """Cut out of the trainer's own grid, in its order."""
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     for channels in (1, 3):
-        made = torch.randint(256, (16, channels, 32, 32), generator=runtime.generator(0)) / 127.5 - 1
+        made = torch.randint(256, (16, channels, 32, 32), generator=runtime.seeded(0)) / 127.5 - 1
         Run(tmp_path / "recorded" / "some").save({}, {})
         Run(tmp_path / "recorded" / "some").write_pictures(made)
         assert (recorded_pictures("some") - made).abs().max() < 1e-5

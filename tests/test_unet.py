@@ -6,7 +6,7 @@ from torch.nn.functional import mse_loss
 
 from course_utils.networks import UNet, load_network
 from course_utils.networks.blocks import Attention
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 from course_utils.training.run import Run
 from tests.conftest import ROOT
 
@@ -14,10 +14,10 @@ SMALL = {"widths": (16, 32), "middle": 1}
 # How each condition is switched on, and a value for two pictures of 8 x 8
 CONDITIONS = {
     "label": ({"classes": 3}, torch.tensor([0, 3])),
-    "image": ({"extra": 2}, torch.randn(2, 2, 8, 8, generator=generator(0))),
-    "text": ({"text": 6}, torch.randn(2, 5, 6, generator=generator(1))),
-    "vector": ({"pooled": 4}, torch.randn(2, 4, generator=generator(2))),
-    "grounding": ({"grounding": 7}, torch.randn(2, 3, 7, generator=generator(3))),
+    "image": ({"extra": 2}, torch.randn(2, 2, 8, 8, generator=seeded(0))),
+    "text": ({"text": 6}, torch.randn(2, 5, 6, generator=seeded(1))),
+    "vector": ({"pooled": 4}, torch.randn(2, 4, generator=seeded(2))),
+    "grounding": ({"grounding": 7}, torch.randn(2, 3, 7, generator=seeded(3))),
 }
 
 
@@ -30,16 +30,16 @@ def small(**options) -> UNet:
 
 def shaken(network: UNet) -> UNet:
     """The network with no parameter at zero, but for GLIGEN's gates: none of its parts is silent."""
-    draw = generator(4)
+    generator = seeded(4)
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             if not name.endswith("gates"):
-                parameter.add_(0.1 * torch.randn(parameter.shape, generator=draw))
+                parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
     return network
 
 
 def noise(*shape: int, seed: int = 5) -> torch.Tensor:
-    return torch.randn(*shape, generator=generator(seed))
+    return torch.randn(*shape, generator=seeded(seed))
 
 
 def trained(network: UNet, steps: int = 12, **condition) -> UNet:

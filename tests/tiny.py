@@ -31,9 +31,9 @@ class Tiny(Recipe):
     def network(self) -> UNet:
         return UNet(widths=(8, 16), middle=1)
 
-    def batch(self, n: int, draw: torch.Generator) -> dict[str, Tensor]:
-        columns = torch.rand(n, 1, 1, 8, generator=draw).round() * 2 - 1
-        return ddpm.noised(columns.expand(-1, -1, 8, -1), draw)
+    def batch(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
+        columns = torch.rand(n, 1, 1, 8, generator=generator).round() * 2 - 1
+        return ddpm.noised(columns.expand(-1, -1, 8, -1), generator)
 
     def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
         return ddpm.loss(network, batch, "x0", "soft-v")
@@ -52,11 +52,11 @@ class Stopped(Tiny):
     def __init__(self, after: int, number: int = signal.SIGINT):
         self.left, self.number = after, number
 
-    def batch(self, n: int, draw: torch.Generator) -> dict[str, Tensor]:
+    def batch(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
         self.left -= 1
         if self.left == 0:
             signal.raise_signal(self.number)
-        return super().batch(n, draw)
+        return super().batch(n, generator)
 
 
 class Broken(Tiny):

@@ -6,11 +6,11 @@ import torch
 
 from course_utils.diffusion import GaussianMixture
 from course_utils.exercises.base import Exercise, number, tensors
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 
 
 def _kick_cases():
-    draws = generator(0)
+    draws = seeded(0)
     for D, t, dt in ((0.7, 0.05, 0.013), (2.0, 0.1, 0.003)):
         start = GaussianMixture(torch.tensor([[0.2, 0.3], [0.7, 0.6]]), torch.tensor([0.05, 0.1]))
         yield torch.rand(50, 2, generator=draws), start, D, t, dt
@@ -31,7 +31,7 @@ def _bumps(x, a, b, s, width=2.0):
 
 
 def _step_cases():
-    draws = generator(1)
+    draws = seeded(1)
     for beta in (0.1, 0.3):
         yield *torch.randn(2, 40, 2, generator=draws), beta, torch.randn(40, 2, generator=draws)
 

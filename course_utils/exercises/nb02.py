@@ -6,7 +6,7 @@ import torch
 
 from course_utils.diffusion import NoiseSchedule
 from course_utils.exercises.base import Exercise, number, tensors
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 
 _ABAR = NoiseSchedule.linear(1000).abar.float()
 
@@ -16,7 +16,7 @@ def _each(abar, t):
 
 
 def _unjump_cases():
-    draws = generator(0)
+    draws = seeded(0)
     for times in ([5, 40, 80, 120], [300, 500, 650, 800]):
         x0 = torch.rand(4, 1, 6, 6, generator=draws) * 2 - 1
         eps = torch.randn(4, 1, 6, 6, generator=draws)
@@ -29,7 +29,7 @@ def _unjump(xt, t, eps, abar):
 
 
 def _on_cases():
-    draws = generator(1)
+    draws = seeded(1)
     for s, t in ((200, 450), (50, 300)):
         yield *torch.randn(1, 4, 1, 6, 6, generator=draws), s, t, torch.randn(4, 1, 6, 6, generator=draws), _ABAR
 
@@ -40,7 +40,7 @@ def _on(xs, s, t, eps, abar):
 
 
 def _picture_cases():
-    draws = generator(2)
+    draws = seeded(2)
     wide = torch.rand(6, 3000, generator=draws) * 2 - 1
     yield 0.5**0.5 * wide[:3] + 0.5**0.5 * torch.randn(3, 3000, generator=draws), 0.5, wide
     for abar_t in (0.5, 0.05):

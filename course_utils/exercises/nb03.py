@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import group_norm, pixel_unshuffle
 
 from course_utils.exercises.base import Exercise, number, tensors
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 
 
 def _when_shapes_clash(sentence: str, judge: Callable) -> Callable:
@@ -41,7 +41,7 @@ def _alternating(t, width):
 
 
 def _bend_cases():
-    draws = generator(0)
+    draws = seeded(0)
     for channels, groups in ((8, 2), (12, 4)):
         h = 3 * torch.randn(4, channels, 5, 7, generator=draws) + 2
         yield h, torch.randn(4, channels, generator=draws), torch.randn(4, channels, generator=draws), groups
@@ -56,7 +56,7 @@ def _bend(h, scale, shift, groups):
 
 
 def _unshuffle_cases():
-    draws = generator(1)
+    draws = seeded(1)
     for shape in ((2, 1, 6, 8), (3, 2, 4, 4)):
         yield (torch.randn(shape, generator=draws),)
 
@@ -77,7 +77,7 @@ def _corners(x):
 
 
 def _word_cases():
-    draws = generator(2)
+    draws = seeded(2)
     for n, m, d in ((6, 3, 4), (5, 5, 9)):
         q, k, v = torch.randn(3, 2, n, d, generator=draws)
         yield q, k, v, *torch.randn(2, 2, m, d, generator=draws)

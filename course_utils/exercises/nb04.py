@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 
 from course_utils.exercises.base import Exercise, number, tensors
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 
 _SIZE = (3, 1, 6, 6)
 
 
 def _v_cases():
-    draws = generator(0)
+    draws = seeded(0)
     for share in (0.9, 0.5, 0.05):
         yield *torch.randn(2, *_SIZE, generator=draws), torch.tensor(share)
 
@@ -26,7 +26,7 @@ def _snr_cases():
 
 
 def _step_cases():
-    draws = generator(1)
+    draws = seeded(1)
     for abar_t, abar_s, eta in ((0.2, 0.6, 0.0), (0.2, 0.6, 1.0), (0.5, 0.9, 0.5)):
         xt, x0, fresh = torch.randn(3, *_SIZE, generator=draws)
         yield xt, x0, torch.tensor(abar_t), torch.tensor(abar_s), eta, fresh
@@ -50,7 +50,7 @@ def _step(xt, x0, a, b, eta, fresh):
 
 
 def _average_cases():
-    draws = generator(2)
+    draws = seeded(2)
     for decay in (0.999, 0.9):
         yield *torch.randn(2, 4, 5, generator=draws), decay
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 
 from course_utils.exercises.base import Exercise, number, tensors
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 
 _SIZE = (3, 1, 6, 6)
 
 
 def _bend_cases():
-    draws = generator(0)
+    draws = seeded(0)
     for share, scale in ((0.9, 1.0), (0.5, 4.0), (0.05, 2.5)):
         yield *torch.randn(2, *_SIZE, generator=draws), torch.tensor(share), scale
 
@@ -22,7 +22,7 @@ def _bend(factor):
 
 
 def _logit_cases():
-    draws = generator(1)
+    draws = seeded(1)
     for classes in (10, 3):
         yield 3 * torch.randn(6, classes, generator=draws), torch.randint(classes, (6,), generator=draws)
 
@@ -32,13 +32,13 @@ def _picked(table, label):
 
 
 def _hinge_cases():
-    draws = generator(2)
+    draws = seeded(2)
     for _ in range(2):
         yield tuple(2 * torch.randn(2, 20, generator=draws))
 
 
 def _pair_cases():
-    draws = generator(3)
+    draws = seeded(3)
     for scale in (0.0, 1.0, 3.0):
         yield *torch.randn(2, *_SIZE, generator=draws), scale
 

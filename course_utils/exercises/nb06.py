@@ -5,19 +5,19 @@ from __future__ import annotations
 import torch
 
 from course_utils.exercises.base import Exercise, number, tensors
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 
 _SIZE = (3, 1, 6, 6)
 
 
 def _label_cases():
-    draws = generator(0)
+    draws = seeded(0)
     for p, none in ((0.1, 10), (0.5, 4), (0.9, 7)):
         yield torch.randint(none, (60,), generator=draws), torch.rand(60, generator=draws), p, none
 
 
 def _w_cases():
-    draws = generator(1)
+    draws = seeded(1)
     for w in (0.0, 0.3, 1.0, 4.0):
         yield *torch.randn(2, *_SIZE, generator=draws), w
 
@@ -27,13 +27,13 @@ def _by_scale(given, free, scale):
 
 
 def _slope_cases():
-    draws = generator(2)
+    draws = seeded(2)
     for abar in (0.9, 0.4, 0.1):
         yield *torch.randn(2, *_SIZE, generator=draws), torch.tensor(abar)
 
 
 def _threshold_cases():
-    draws = generator(3)
+    draws = seeded(3)
     tame, wild = 0.4 * torch.randn(_SIZE, generator=draws).clamp(-2, 2), 3 * torch.randn(_SIZE, generator=draws)
     for share in (0.8, 0.95):
         yield torch.cat([tame, wild, 5 + wild]), share
@@ -63,7 +63,7 @@ def _signed_limit(x0, share):
 
 
 def _steer_cases():
-    draws = generator(4)
+    draws = seeded(4)
     for scale, away in ((3.0, 0.0), (3.0, 1.0), (1.5, 2.0)):
         yield *torch.randn(3, *_SIZE, generator=draws), scale, away
 

@@ -7,12 +7,12 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 from course_utils.exercises.base import Exercise, number, tensors
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 
 
 def _pairs(seed: int, channels: int = 3):
     """Large pictures (2, C, 24, 16), and small ones (2, C, 6, 4) that are not theirs."""
-    draws = generator(seed)
+    draws = seeded(seed)
     for _ in range(2):
         yield (torch.rand(2, channels, 24, 16, generator=draws) * 2 - 1,
                torch.rand(2, channels, 6, 4, generator=draws) * 2 - 1)
@@ -23,7 +23,7 @@ def _squares(low: Tensor) -> Tensor:
 
 
 def _abar_cases():
-    draws = generator(2)
+    draws = seeded(2)
     for abar in ([0.99, 0.8, 0.4, 0.1, 0.01], [0.9, 0.5, 0.05, 0.001, 1e-5]):
         yield torch.tensor(abar), torch.randint(1, 5, (50,), generator=draws), torch.rand(50, generator=draws)
 
@@ -33,7 +33,7 @@ def _gap(made: Tensor, low: Tensor) -> Tensor:
 
 
 def _draw_cases():
-    draws = generator(4)
+    draws = seeded(4)
     for _ in range(2):
         # Three of everything, so that a wrong axis gets its sentence and not one about shapes
         yield (torch.randn(3, 3, 3, 4, 5, generator=draws) * torch.rand(3, 3, 4, 5, generator=draws),)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import torch
 
 from course_utils.exercises.base import Exercise, number, tensors
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 
 _SIZE = (3, 2, 6, 6)
 
 
 def _known_cases():
-    draws = generator(0)
+    draws = seeded(0)
     for abar in (0.9, 0.4, 0.05):
         yield torch.rand(_SIZE, generator=draws) * 2 - 1, torch.tensor(abar), torch.randn(_SIZE, generator=draws)
 
 
 def _back_cases():
-    draws = generator(1)
+    draws = seeded(1)
     for abar_s, abar_t in ((0.95, 0.8), (0.6, 0.3), (0.2, 0.02)):
         xs, eps = torch.randn(2, *_SIZE, generator=draws)
         yield xs, torch.tensor(abar_s), torch.tensor(abar_t), eps
@@ -51,7 +51,7 @@ def _masks(draws):
 
 
 def _error_cases():
-    draws = generator(2)
+    draws = seeded(2)
     for _ in range(2):
         guess, x0 = torch.rand(2, *_SIZE, generator=draws) * 2 - 1
         yield guess, x0, _masks(draws)
@@ -63,7 +63,7 @@ def _even(guess, x0, mask, inside=lambda m: 1 - m, power=2, channels=True):
 
 
 def _sd_cases():
-    draws = generator(3)
+    draws = seeded(3)
     for _ in range(2):
         yield *torch.randn(2, 3, 4, 6, 6, generator=draws), _masks(draws)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
 from course_utils.exercises.base import Exercise, number, tensors
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 
 _NUMBERS = {"a": 2, "cat": 3, "dog": 4, "left": 5, "of": 6, "pizza": 7}
 
@@ -36,7 +36,7 @@ def _left_out(parts, numbers, length):
 
 
 def _questions():
-    draws = generator(1)
+    draws = seeded(1)
     for words, width in ((5, 8), (3, 4)):
         picture = torch.randn(3, 2, 6, width, generator=draws).unbind(0)
         text = torch.randn(2, 2, words, width, generator=draws).unbind(0)
@@ -52,7 +52,7 @@ def _joint(q, k, v, k_text, v_text, **options):
 
 
 def _shares():
-    draws = generator(2)
+    draws = seeded(2)
     for words, word in ((9, 0), (10, 4)):
         yield torch.randn(2, 4, 9, words + 9, generator=draws).softmax(-1), word, 3
 
@@ -62,7 +62,7 @@ def _map(share: Tensor, word: int, side: int) -> Tensor:
 
 
 def _arrows():
-    draws = generator(3)
+    draws = seeded(3)
     for scale in (1.0, 14.0):
         yield 3 * torch.randn(6, 4, generator=draws), 0.5 * torch.randn(6, 4, generator=draws), scale
 
@@ -81,7 +81,7 @@ def _own(scores: Tensor) -> Tensor:
 
 
 def _levels():
-    draws = generator(4)
+    draws = seeded(4)
     for most in (0.5, 0.3):
         # Three of everything, so that a level on the wrong axis gets its sentence and not one about shapes
         yield (*torch.randn(2, 3, 3, 3, 3, generator=draws), most * torch.rand(3, generator=draws))

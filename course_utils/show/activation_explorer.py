@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.diffusion import NoiseSchedule
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 from course_utils.show.architecture import shape, trace
 from course_utils.show.figures import STYLE, WIDTH, draw_picture, plt
 from course_utils.show.widgets import Explorer
@@ -25,7 +25,7 @@ def activation_explorer(network: nn.Module, picture: Tensor, schedule: NoiseSche
     keep their order at the others, so that a channel can be followed.
     """
     schedule = schedule or NoiseSchedule.cosine()
-    eps = torch.randn(picture.shape, generator=generator(0))
+    eps = torch.randn(picture.shape, generator=seeded(0))
     where = next(network.parameters()).device
 
     # The picture and the words about it come from the same pass

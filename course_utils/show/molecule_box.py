@@ -7,7 +7,7 @@ import torch
 import traitlets
 
 from course_utils.diffusion import GaussianMixture, physics
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 from course_utils.show.figures import draw_points, figure, grid
 from course_utils.show.widgets import script
 
@@ -33,12 +33,12 @@ class MoleculeBox(anywidget.AnyWidget):
 
     def __init__(self, drops: GaussianMixture, molecules: int = 600, frames: int = 60, seed: int = 0):
         times = physics.clock(1.0, 2 * (frames - 1))
-        ink = physics.reflect(drops.sample(molecules, generator(seed)))
-        forward = physics.diffuse(ink, times, generator=generator(seed + 1), width=1.0)[::2]
-        evenly = torch.rand(molecules, 2, generator=generator(seed + 2))
+        ink = physics.reflect(drops.sample(molecules, seeded(seed)))
+        forward = physics.diffuse(ink, times, generator=seeded(seed + 1), width=1.0)[::2]
+        evenly = torch.rand(molecules, 2, generator=seeded(seed + 2))
         films = []
         for strength in STRENGTHS:
-            back = physics.undiffuse(evenly, drops, times, strength=strength, generator=generator(seed + 3), width=1.0)
+            back = physics.undiffuse(evenly, drops, times, strength=strength, generator=seeded(seed + 3), width=1.0)
             films.append(torch.cat([forward, back[::2]]))
         self._films = torch.stack(films)
         near = torch.cdist(self._films.flatten(0, 2), drops.means) < 3 * drops.stds

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from course_utils.diffusion import Denoiser, NoiseSchedule, ddim, ddpm, dpmpp
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 from course_utils.show.figures import STYLE, WIDTH, draw_picture, plt
 from course_utils.show.widgets import Explorer
 
@@ -30,9 +30,9 @@ def sampler_explorer(denoiser: Denoiser, schedule: NoiseSchedule, shape: tuple[i
     @lru_cache(1)
     def run(sampler: str, steps: int, eta: float, seed: int) -> tuple[Tensor, list]:
         seen = []
-        xT = torch.randn(pictures, *shape, generator=generator(seed)).to(device)
+        xT = torch.randn(pictures, *shape, generator=seeded(seed)).to(device)
         options = {"eta": eta} if sampler == "ddim" else {}
-        made = SAMPLERS[sampler](denoiser, schedule, xT, steps, generator=generator(seed + 1, device),
+        made = SAMPLERS[sampler](denoiser, schedule, xT, steps, generator=seeded(seed + 1, device),
                                  callback=seen.append, **options)
         last = len(seen) - 1
         stages = sorted({round(i * last / (STAGES - 1)) for i in range(STAGES)})

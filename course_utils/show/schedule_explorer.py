@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from course_utils.diffusion import NoiseSchedule
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 from course_utils.show.figures import COLOURS, STYLE, WIDTH, draw_picture, plt
 from course_utils.show.widgets import Explorer
 
@@ -17,7 +17,7 @@ SCHEDULES = {"linear": NoiseSchedule.linear, "cosine": NoiseSchedule.cosine}
 def schedule_explorer(picture: Tensor, T: int = 1000) -> Explorer:
     """Choose a schedule and a time; see abar, the signal-to-noise ratio, and `picture` (C, H, W) in [-1, 1]."""
     schedules = {name: make(T) for name, make in SCHEDULES.items()}
-    eps = torch.randn(picture.shape, generator=generator(0))
+    eps = torch.randn(picture.shape, generator=seeded(0))
 
     def draw(schedule: str, t: int):
         stops = [round(i * (T - 1) / 8) for i in range(9)]

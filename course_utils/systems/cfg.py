@@ -50,7 +50,7 @@ def load(name: str = "cfg-garments") -> ClassConditional:
     return ClassConditional(load_network(name).to(device()))
 
 
-def noised(x0: Tensor, label: Tensor, draw: torch.Generator, p_uncond: float, classes: int) -> dict[str, Tensor]:
+def noised(x0: Tensor, label: Tensor, generator: torch.Generator, p_uncond: float, classes: int) -> dict[str, Tensor]:
     """A training batch from pictures x0 (B, C, H, W) with labels (B,), of which a share p_uncond is made "none"."""
-    forget = torch.rand(len(x0), generator=draw, device=x0.device) < p_uncond
-    return ddpm.noised(x0, draw) | {"label": torch.where(forget, classes, label)}
+    forget = torch.rand(len(x0), generator=generator, device=x0.device) < p_uncond
+    return ddpm.noised(x0, generator) | {"label": torch.where(forget, classes, label)}

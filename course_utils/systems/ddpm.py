@@ -11,7 +11,7 @@ from course_utils.diffusion import Denoiser, NoiseSchedule, ddim, network_denois
 from course_utils.diffusion.losses import seeded_error
 from course_utils.kernels import q_sample
 from course_utils.networks import load_network
-from course_utils.runtime import device, generator
+from course_utils.runtime import device, seeded
 
 SCHEDULE = NoiseSchedule.cosine()
 
@@ -37,8 +37,8 @@ class DDPM:
 def sampled(denoiser: Denoiser, system, n: int, steps: int, seed: int, size: int, sampler, **options) -> Tensor:
     """`n` pictures of a system with `network` and `schedule` by any denoiser, on the network's device."""
     where = next(system.network.parameters()).device
-    xT = torch.randn(n, system.network.channels, size, size, generator=generator(seed)).to(where)
-    return sampler(denoiser, system.schedule, xT, steps, generator=generator(seed + 1, where), **options)
+    xT = torch.randn(n, system.network.channels, size, size, generator=seeded(seed)).to(where)
+    return sampler(denoiser, system.schedule, xT, steps, generator=seeded(seed + 1, where), **options)
 
 
 def placed(pictures: Tensor, network: nn.Module) -> Tensor:
@@ -54,17 +54,18 @@ def load(name: str = "ddpm-garments") -> DDPM:
     return DDPM(load_network(name).to(device()))
 
 
-def noised(x0: Tensor, draw: torch.Generator, schedule: NoiseSchedule = SCHEDULE,
+def noised(x0: Tensor, generator: torch.Generator, schedule: NoiseSchedule = SCHEDULE,
            late: bool = False) -> dict[str, Tensor]:
     """A training batch from pictures x0 (B, C, H, W): random times t (B,), seeds (B,) of the noise, and xt.
 
     late: times of much noise come more often, each t in proportion to itself.
     """
     if late:
-        t = (schedule.T * torch.rand(len(x0), generator=draw, device=x0.device).sqrt()).long().clamp(max=schedule.T - 1)
+        share = torch.rand(len(x0), generator=generator, device=x0.device).sqrt()
+        t = (schedule.T * share).long().clamp(max=schedule.T - 1)
     else:
-        t = torch.randint(schedule.T, (len(x0),), generator=draw, device=x0.device)
-    seed = torch.randint(2**62, (len(x0),), generator=draw, device=x0.device)
+        t = torch.randint(schedule.T, (len(x0),), generator=generator, device=x0.device)
+    seed = torch.randint(2**62, (len(x0),), generator=generator, device=x0.device)
     return {"x0": x0, "t": t, "seed": seed, "xt": q_sample(x0, schedule.at(t, x0).flatten(), seed)}
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.networks import load_network
-from course_utils.runtime import autocast, device, generator
+from course_utils.runtime import autocast, device, seeded
 
 
 class ClassGAN:
@@ -23,21 +23,21 @@ class ClassGAN:
 
         truncation: the largest size of a number in z (BigGAN's truncation trick: less variety, fewer failures).
         """
-        z = latents(len(label), self.network.latent, truncation, generator(seed))
+        z = latents(len(label), self.network.latent, truncation, seeded(seed))
         where = next(self.network.parameters()).device
         with autocast(where):
             return self.network(z.to(where), torch.as_tensor(label).to(where)).float()
 
 
-def latents(n: int, size: int, truncation: float | None, draw: torch.Generator) -> Tensor:
+def latents(n: int, size: int, truncation: float | None, generator: torch.Generator) -> Tensor:
     """Normal numbers (n, size), none larger than `truncation`. ValueError when that is not above 0."""
     if truncation is None:
-        return torch.randn(n, size, generator=draw)
+        return torch.randn(n, size, generator=generator)
     if not truncation > 0:
         raise ValueError(f"truncation must be above 0, or None; got {truncation}.")
     # Equally likely numbers between the two ends, seen through the inverse of the normal distribution
     end = math.erf(truncation / 2**0.5)
-    return 2**0.5 * torch.erfinv((2 * torch.rand(n, size, generator=draw) - 1) * end)
+    return 2**0.5 * torch.erfinv((2 * torch.rand(n, size, generator=generator) - 1) * end)
 
 
 def load(name: str = "gan-garments") -> ClassGAN:

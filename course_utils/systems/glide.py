@@ -12,7 +12,7 @@ from course_utils.diffusion import Denoiser, NoiseSchedule, ddim, ddpm
 from course_utils.diffusion.guidance import LogProb, classifier_push, guided_network_denoiser
 from course_utils.networks import NoisyScorer, TextUNet, load_network
 from course_utils.networks.text import PAD, UNKNOWN
-from course_utils.runtime import autocast, device, generator
+from course_utils.runtime import autocast, device, seeded
 from course_utils.systems import ddpm as unconditional
 from course_utils.systems.inpainting import MaskedImage, kept, placed
 from course_utils.systems.sr3 import augmented
@@ -88,7 +88,7 @@ class Upsampler(TextConditional):
                              f"{augmentation}.")
         low = self._small(low)
         level = torch.full((len(low),), float(augmentation), device=low.device)
-        beside = shown(low, level, generator(seed + 2, low.device))
+        beside = shown(low, level, seeded(seed + 2, low.device))
         return self._drawn(self.denoiser(captions, scale, **beside), captions, steps, seed, **options)
 
 
@@ -99,7 +99,7 @@ class Inpainter(TextConditional):
                seed: int = 0, **options) -> Tensor:
         """The pictures known (B, 3, 32, 32) in [-1, 1], what a caption says drawn where mask (B, 1, 32, 32) is 0."""
         known, mask = placed(self.network, self._small(known), mask)
-        image = MaskedImage.image(known, mask, generator(seed + 2, known.device))
+        image = MaskedImage.image(known, mask, seeded(seed + 2, known.device))
         denoiser = kept(self.denoiser(captions, scale, image=image), known, mask)
         return self._drawn(denoiser, captions, steps, seed, **options)
 
@@ -158,16 +158,16 @@ def load(part: str = "cascade") -> GLIDE | TextConditional | ClipGuided:
     return kinds[part](load_network(f"glide-{part}").to(device()))
 
 
-def shown(low: Tensor, level: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
+def shown(low: Tensor, level: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
     """What the upsampler sees of small pictures (B, C, H, W): twice as large, with noise of a level (B,) that it knows.
 
     Bilinear as in GLIDE; the noise, as in Imagen, lets the network forgive what the base gets wrong.
     """
-    return augmented(interpolate(low, scale_factor=LARGE // SMALL, mode="bilinear"), level, draw)
+    return augmented(interpolate(low, scale_factor=LARGE // SMALL, mode="bilinear"), level, generator)
 
 
-def forgotten(tokens: Tensor, draw: torch.Generator, p_uncond: float) -> Tensor:
+def forgotten(tokens: Tensor, generator: torch.Generator, p_uncond: float) -> Tensor:
     """Captions (B, M) for training: a share p_uncond of them empty, and here and there a word hidden."""
-    hidden = torch.rand(tokens.shape, generator=draw, device=tokens.device) < P_UNKNOWN
-    empty = torch.rand(len(tokens), 1, generator=draw, device=tokens.device) < p_uncond
+    hidden = torch.rand(tokens.shape, generator=generator, device=tokens.device) < P_UNKNOWN
+    empty = torch.rand(len(tokens), 1, generator=generator, device=tokens.device) < p_uncond
     return torch.where(hidden & (tokens != PAD), UNKNOWN, tokens).masked_fill(empty, PAD)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from course_utils.diffusion import Denoiser, NoiseSchedule, Prediction, network_denoiser, repaint, samplers
 from course_utils.diffusion.losses import seeded_error
 from course_utils.networks import load_network
-from course_utils.runtime import device, generator
+from course_utils.runtime import device, seeded
 from course_utils.systems import ddpm
 
 
@@ -42,14 +42,14 @@ class Learned:
         return xt
 
     @staticmethod
-    def image(known: Tensor, mask: Tensor, draw: torch.Generator) -> Tensor:
+    def image(known: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
         """What it is told beside that."""
         raise NotImplementedError
 
     def denoiser(self, known: Tensor, mask: Tensor, seed: int = 0) -> Denoiser:
         """For every sampler: fills the holes of known (B, C, H, W) and answers `known` where mask is 1."""
         known, mask = placed(self.network, known, mask)
-        image = self.image(known, mask, generator(seed, known.device))
+        image = self.image(known, mask, seeded(seed, known.device))
         inner = network_denoiser(lambda xt, t: self.network(self.sees(xt, known, mask), t, image=image), self.schedule,
                                  self.network.predicts)
         return kept(inner, known, mask)
@@ -61,10 +61,10 @@ class Learned:
                             sampler, **options)
 
     @classmethod
-    def noised(cls, x0: Tensor, mask: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
+    def noised(cls, x0: Tensor, mask: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """A training batch from pictures x0 (B, C, H, W) and masks (B, 1, H, W)."""
-        batch = ddpm.noised(x0, draw)
-        return batch | {"xt": cls.sees(batch["xt"], x0, mask), "image": cls.image(x0, mask, draw), "mask": mask}
+        batch = ddpm.noised(x0, generator)
+        return batch | {"xt": cls.sees(batch["xt"], x0, mask), "image": cls.image(x0, mask, generator), "mask": mask}
 
 
 class Palette(Learned):
@@ -79,8 +79,8 @@ class Palette(Learned):
         return torch.where(mask.bool(), known, xt)
 
     @staticmethod
-    def image(known: Tensor, mask: Tensor, draw: torch.Generator) -> Tensor:
-        noise = torch.randn(known.shape, generator=draw, device=known.device)
+    def image(known: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
+        noise = torch.randn(known.shape, generator=generator, device=known.device)
         return torch.where(mask.bool(), known, noise)
 
     @staticmethod
@@ -99,7 +99,7 @@ class MaskedImage(Learned):
     """
 
     @staticmethod
-    def image(known: Tensor, mask: Tensor, draw: torch.Generator) -> Tensor:
+    def image(known: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
         return torch.cat([known * mask, mask], dim=1)
 
     @staticmethod

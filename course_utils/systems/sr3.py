@@ -10,7 +10,7 @@ from course_utils.diffusion import Denoiser, NoiseSchedule, ddim, network_denois
 from course_utils.diffusion.losses import seeded_error
 from course_utils.kernels import q_sample
 from course_utils.networks import load_network
-from course_utils.runtime import device, generator
+from course_utils.runtime import device, seeded
 from course_utils.systems import ddpm
 
 FACTOR = 4
@@ -40,7 +40,7 @@ class SR3:
         image = enlarged(ddpm.placed(low, self.network))
         condition = {"image": image}
         if self.network.pooled is not None:
-            condition = augmented(image, torch.full_like(image[:, 0, 0, 0], noise), generator(seed, image.device))
+            condition = augmented(image, torch.full_like(image[:, 0, 0, 0], noise), seeded(seed, image.device))
 
         def network(xt: Tensor, t: Tensor) -> Tensor:
             return guess(self.network, xt, self.schedule.at(t, xt).flatten(), condition)
@@ -73,12 +73,12 @@ def enlarged(low: Tensor) -> Tensor:
     return interpolate(low, scale_factor=FACTOR, mode="bicubic").clamp(-1, 1)
 
 
-def augmented(image: Tensor, level: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
+def augmented(image: Tensor, level: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
     """image (B, C, H, W) with noise of variance level^2 in it, level (B,), of which the network is told as `vector`.
 
     Source: Ho et al. 2022 (cascaded diffusion), section 4.2; Saharia et al. 2022 (Imagen), section 2.4.
     """
-    seed = torch.randint(2**62, (len(image),), generator=draw, device=image.device)
+    seed = torch.randint(2**62, (len(image),), generator=generator, device=image.device)
     return {"image": q_sample(image, 1 - level**2, seed), "vector": level[:, None]}
 
 
@@ -87,20 +87,20 @@ def load(name: str = "sr3-photographs") -> SR3:
     return SR3(load_network(name).to(device()))
 
 
-def noised(x0: Tensor, draw: torch.Generator, most: float = 0.0) -> dict[str, Tensor]:
+def noised(x0: Tensor, generator: torch.Generator, most: float = 0.0) -> dict[str, Tensor]:
     """A training batch from large pictures x0 (B, C, H, W): xt, its abar (B,) and seed (B,), and the condition.
 
     A step of the schedule at random, then abar anywhere between its ends (SR3, section 2.4). With `most` above 0 the
     condition is augmented, at levels in [0, most); the network then needs pooled=1.
     """
-    t = torch.randint(ddpm.SCHEDULE.T, (len(x0),), generator=draw, device=x0.device)
+    t = torch.randint(ddpm.SCHEDULE.T, (len(x0),), generator=generator, device=x0.device)
     after, before = (ddpm.SCHEDULE.at(time, x0).flatten() for time in (t, t - 1))
-    abar = before + (after - before) * torch.rand(len(x0), generator=draw, device=x0.device)
-    seed = torch.randint(2**62, (len(x0),), generator=draw, device=x0.device)
+    abar = before + (after - before) * torch.rand(len(x0), generator=generator, device=x0.device)
+    seed = torch.randint(2**62, (len(x0),), generator=generator, device=x0.device)
     condition = {"image": enlarged(shrunk(x0))}
     if most:
-        level = most * torch.rand(len(x0), generator=draw, device=x0.device)
-        condition = augmented(condition["image"], level, draw)
+        level = most * torch.rand(len(x0), generator=generator, device=x0.device)
+        condition = augmented(condition["image"], level, generator)
     return {"x0": x0, "abar": abar, "seed": seed, "xt": q_sample(x0, abar, seed)} | condition
 
 

@@ -43,8 +43,8 @@ class Recipe:
         """A fresh network."""
         raise NotImplementedError
 
-    def batch(self, n: int, draw: torch.Generator) -> dict[str, Tensor]:
-        """`n` training examples on draw's device. All that is random about them comes from `draw`."""
+    def batch(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """`n` training examples on the generator's device. All that is random about them comes from `generator`."""
         raise NotImplementedError
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> Tensor:

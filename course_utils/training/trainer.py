@@ -133,9 +133,9 @@ class _Training:
         """One batch: everything random in it follows from the seed and the number of images seen."""
         accelerator, recipe = self.accelerator, self.recipe
         recipe.seen = self.images
-        draw = runtime.generator(recipe.seed + self.images, accelerator.device)
+        generator = runtime.seeded(recipe.seed + self.images, accelerator.device)
         mine = slice(accelerator.process_index, None, accelerator.num_processes)
-        batch = {name: value[mine] for name, value in recipe.batch(recipe.batch_size, draw).items()}
+        batch = {name: value[mine] for name, value in recipe.batch(recipe.batch_size, generator).items()}
         warm = min(1.0, (self.images / recipe.batch_size + 1) / recipe.warmup)
         for group in self.optimiser.param_groups:
             group["lr"] = group["share"] * recipe.lr * warm * (1 - spent)

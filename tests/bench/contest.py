@@ -21,7 +21,7 @@ from course_utils.datasets.scenes import Scenes
 from course_utils.diffusion import ddim, network_denoiser
 from course_utils.measure import frechet_distance
 from course_utils.networks import load_network
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 from course_utils.systems import ddpm
 from course_utils.training.recipes.ddpm_garments import pick
 from tests.bench.contestants import FLOAT32, NETWORKS
@@ -62,14 +62,14 @@ def contest(options: argparse.Namespace) -> dict:
 
 def fit(network: nn.Module, train: Tensor, options, fast) -> tuple[nn.Module, int]:
     """The averaged network after the CPU minutes, and the number of steps."""
-    average, draw, steps = copy.deepcopy(network).requires_grad_(False).eval(), generator(options.seed), 0
+    average, generator, steps = copy.deepcopy(network).requires_grad_(False).eval(), seeded(options.seed), 0
     optimiser = torch.optim.AdamW(network.parameters(), options.lr, (0.9, 0.99), weight_decay=0.01, fused=True)
     began = time.process_time()
     while (spent := (time.process_time() - began) / (60 * options.minutes)) < 1:
         for group in optimiser.param_groups:
             # Warm-up over the first twentieth, then down to zero
             group["lr"] = options.lr * min(1.0, 20 * spent) * (1 - spent)
-        batch = ddpm.noised(pick(train, options.batch, draw), draw)
+        batch = ddpm.noised(pick(train, options.batch, generator), generator)
         with fast():
             loss = ddpm.loss(network, batch, options.predicts, WEIGHTS[options.predicts]).mean()
         loss.backward()
@@ -85,17 +85,17 @@ def fit(network: nn.Module, train: Tensor, options, fast) -> tuple[nn.Module, in
 @torch.no_grad()
 def measure(network: nn.Module, test: Tensor, options, fast) -> dict:
     """Held-out error under one weight for all, and the distance of samples where there is a recogniser."""
-    draw, errors = generator(0), []
+    generator, errors = seeded(0), []
     for part in to_model_range(test[:2000]).split(250):
         with fast():
-            errors.append(ddpm.loss(network, ddpm.noised(part, draw), options.predicts, "soft-v"))
+            errors.append(ddpm.loss(network, ddpm.noised(part, generator), options.predicts, "soft-v"))
 
     def answer(xt, t):
         with fast():
             return network(xt, t)
 
     denoiser = network_denoiser(answer, ddpm.SCHEDULE, options.predicts)
-    noise = torch.randn(options.samples, *test.shape[1:], generator=draw)
+    noise = torch.randn(options.samples, *test.shape[1:], generator=generator)
     made = torch.cat([ddim(denoiser, ddpm.SCHEDULE, part, 20) for part in noise.split(250)])
     values = {"held_out": torch.cat(errors).mean().item()}
     if options.pictures:

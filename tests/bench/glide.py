@@ -141,14 +141,14 @@ class Judge:
         Of relations the word alone is shuffled, among scenes of two: a relation is judged only where both objects are
         seen, and with another scene's caption they hardly ever are.
         """
-        ours, draw, rounds = scenes(split, self.pictures)[0], runtime.generator(0), []
+        ours, generator, rounds = scenes(split, self.pictures)[0], runtime.seeded(0), []
         wanted = said(ours)
         seen = self.recogniser.look(drawn(ours, 32), wanted["pair"])
         for _ in range(SHUFFLES):
-            order = torch.randperm(len(ours), generator=draw)
+            order = torch.randperm(len(ours), generator=generator)
             right = fidelity(seen, {name: values[order] for name, values in wanted.items()})
             words, told = wanted["relation"].clone(), wanted["relation"] >= 0
-            words[told] = words[told][torch.randperm(int(told.sum()), generator=draw)]
+            words[told] = words[told][torch.randperm(int(told.sum()), generator=generator)]
             rounds.append(right | {"relation": fidelity(seen, wanted | {"relation": words})["relation"]})
         return shares({name: torch.cat([right[name] for right in rounds]) for name in rounds[0]})
 

@@ -84,7 +84,7 @@ def main() -> None:
     old = json.loads(given.output.read_text(encoding="utf-8")) if given.output.is_file() else {"points": []}
     points = old["points"] if old.get("samples") == given.samples else []
     record = {"samples": given.samples, "steps": STEPS, "points": points}
-    drawn = torch.randperm(len(splits["train"]), generator=runtime.generator(0))[: given.samples]
+    drawn = torch.randperm(len(splits["train"]), generator=runtime.seeded(0))[: given.samples]
     real = to_model_range(splits["train"].images[drawn]).to(runtime.device())
     # The recogniser has learned the names of the training pictures, so those of the others count
     named = recogniser.head(test).argmax(1).cpu() == splits["test"].labels

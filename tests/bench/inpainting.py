@@ -100,7 +100,7 @@ def main() -> None:
     points = old["points"] if old.get("pictures") == given.pictures else []
     crops = PhotographCrops("test", SIZE, 2 * given.pictures)
     x0, others = torch.stack(list(crops)).split(given.pictures)
-    holes = {kind: make(given.pictures, SIZE, runtime.generator(0)) for kind, make in masks.KINDS.items()}
+    holes = {kind: make(given.pictures, SIZE, runtime.seeded(0)) for kind, make in masks.KINDS.items()}
     on_cpu = runtime.device().type == "cpu"
     hardware = f"one {platform.machine()} core" if on_cpu else torch.cuda.get_device_name()
     # What other jobs take of a core must not count

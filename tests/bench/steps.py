@@ -79,7 +79,7 @@ def main() -> None:
     test, _ = recogniser.look(splits["test"].to(where))
     record = start(given.output, fingerprint(folder), given.samples)
 
-    drawn = torch.randperm(len(splits["train"]), generator=runtime.generator(0))[: given.samples]
+    drawn = torch.randperm(len(splits["train"]), generator=runtime.seeded(0))[: given.samples]
     record["real"] = judge(*recogniser.look(splits["train"][drawn].to(where)), test)
     sizes = [min(BATCH, given.samples - at) for at in range(0, given.samples, BATCH)]
     for steps in sorted(given.steps):

@@ -20,14 +20,14 @@ class Labelled(Recipe):
 
     shift = 0
 
-    def pick(self, n: int, draw: torch.Generator) -> tuple[Tensor, Tensor]:
-        """`n` pictures in [-1, 1] and their labels, on draw's device."""
-        chosen = torch.randint(len(self.train), (n,), generator=draw, device=draw.device).cpu()
-        pictures = to_model_range(self.train.images[chosen].to(draw.device))
+    def pick(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """`n` pictures in [-1, 1] and their labels, on the generator's device."""
+        chosen = torch.randint(len(self.train), (n,), generator=generator, device=generator.device).cpu()
+        pictures = to_model_range(self.train.images[chosen].to(generator.device))
         if self.shift:
-            way = torch.randint(-self.shift, self.shift + 1, (2,), generator=draw, device=draw.device).tolist()
-            pictures = pictures.roll(way, (-2, -1))
-        return mirrored(pictures, draw), self.train.labels[chosen].to(draw.device)
+            way = torch.randint(-self.shift, self.shift + 1, (2,), generator=generator, device=generator.device)
+            pictures = pictures.roll(way.tolist(), (-2, -1))
+        return mirrored(pictures, generator), self.train.labels[chosen].to(generator.device)
 
     @cached_property
     def train(self) -> Garments:
@@ -48,8 +48,8 @@ class GarmentRecogniser(Labelled):
     def network(self) -> Recogniser:
         return Recogniser(list(CLASSES), channels=1)
 
-    def batch(self, n: int, draw: torch.Generator) -> dict[str, Tensor]:
-        pictures, labels = self.pick(n, draw)
+    def batch(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
+        pictures, labels = self.pick(n, generator)
         return {"pictures": pictures, "labels": labels}
 
     def loss(self, network, batch: dict[str, Tensor]) -> Tensor:

@@ -18,7 +18,7 @@ from course_utils.measure import psnr
 from course_utils.networks import NetworkError, NoisyScorer, TextUNet, load_network
 from course_utils.networks.scorer import contrastive_loss
 from course_utils.networks.text import Tokenizer
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 from course_utils.systems import ddpm, glide
 from course_utils.systems.inpainting import MaskedImage
 from course_utils.training.recipe import Recipe
@@ -43,9 +43,9 @@ class SceneRecipe(Recipe):
     predicts, weight = "x0", "soft-v"
     condition: Sequence[str] = ("tokens",)
 
-    def scenes(self, n: int, draw: torch.Generator, split: str = "train") -> list[Scene]:
+    def scenes(self, n: int, generator: torch.Generator, split: str = "train") -> list[Scene]:
         """`n` scenes of a split."""
-        numbers = torch.randint(2**40, (n,), generator=draw, device=draw.device)
+        numbers = torch.randint(2**40, (n,), generator=generator, device=generator.device)
         world = Scenes(split, length=2**40, among=FAMILIAR, shares=self.shares, coarse=True)
         return [world.scene(number) for number in numbers.tolist()]
 
@@ -53,22 +53,22 @@ class SceneRecipe(Recipe):
     def tokenizer(self) -> Tokenizer:
         return Tokenizer(words(), LENGTH)
 
-    def batch(self, n: int, draw: torch.Generator, split: str = "train") -> dict[str, Tensor]:
-        scenes = self.scenes(n, draw, split)
-        tokens = self.tokenizer([scene.caption for scene in scenes]).to(draw.device)
-        return self.examples(scenes, draw) | {"tokens": glide.forgotten(tokens, draw, self.p_uncond)}
+    def batch(self, n: int, generator: torch.Generator, split: str = "train") -> dict[str, Tensor]:
+        scenes = self.scenes(n, generator, split)
+        tokens = self.tokenizer([scene.caption for scene in scenes]).to(generator.device)
+        return self.examples(scenes, generator) | {"tokens": glide.forgotten(tokens, generator, self.p_uncond)}
 
-    def examples(self, scenes: list[Scene], draw: torch.Generator) -> dict[str, Tensor]:
+    def examples(self, scenes: list[Scene], generator: torch.Generator) -> dict[str, Tensor]:
         """What training needs of scenes beside their captions."""
-        return ddpm.noised(drawn(scenes, 32, draw.device), draw)
+        return ddpm.noised(drawn(scenes, 32, generator.device), generator)
 
     def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
         return ddpm.loss(network, batch, self.predicts, self.weight, condition=self.condition)
 
     def held_out(self, network) -> list[dict[str, Tensor]]:
         """Batches of the test split, always the same."""
-        draw = generator(0, next(network.parameters()).device)
-        return [self.batch(64, draw, "test") for _ in range(8)]
+        generator = seeded(0, next(network.parameters()).device)
+        return [self.batch(64, generator, "test") for _ in range(8)]
 
     def measures(self, network) -> dict[str, float]:
         """The loss on scenes of the test split."""
@@ -87,15 +87,15 @@ class GLIDEBase(SceneRecipe):
     images = 480_000
     slow = ("text.blocks",)
 
-    def scenes(self, n: int, draw: torch.Generator, split: str = "train") -> list[Scene]:
-        scenes = super().scenes(n, draw, split)
+    def scenes(self, n: int, generator: torch.Generator, split: str = "train") -> list[Scene]:
+        scenes = super().scenes(n, generator, split)
         if split == "train" and self.seen < self.plain:
             return [replace(scene, caption=caption(scene, "medium", variant=2)) for scene in scenes]
         return scenes
 
-    def examples(self, scenes: list[Scene], draw: torch.Generator) -> dict[str, Tensor]:
+    def examples(self, scenes: list[Scene], generator: torch.Generator) -> dict[str, Tensor]:
         # What a caption decides is decided under much noise
-        return ddpm.noised(drawn(scenes, 32, draw.device), draw, late=True)
+        return ddpm.noised(drawn(scenes, 32, generator.device), generator, late=True)
 
     def network(self) -> TextUNet:
         shape = {"channels": 3, "widths": [64, 256], "middle": 4, "predicts": self.predicts}
@@ -132,10 +132,10 @@ class GLIDEUpsampler(SceneRecipe):
                  "predicts": self.predicts}
         return TextUNet(words(), shape, LENGTH, layers=2)
 
-    def examples(self, scenes: list[Scene], draw: torch.Generator) -> dict[str, Tensor]:
-        large, small = (drawn(scenes, size, draw.device) for size in (64, 32))
-        level = glide.MOST_AUGMENTATION * torch.rand(len(scenes), generator=draw, device=draw.device)
-        return ddpm.noised(large, draw) | glide.shown(small, level, draw)
+    def examples(self, scenes: list[Scene], generator: torch.Generator) -> dict[str, Tensor]:
+        large, small = (drawn(scenes, size, generator.device) for size in (64, 32))
+        level = glide.MOST_AUGMENTATION * torch.rand(len(scenes), generator=generator, device=generator.device)
+        return ddpm.noised(large, generator) | glide.shown(small, level, generator)
 
     def pictures(self, network: TextUNet) -> Tensor:
         """Rows of eight: answers to small pictures, the originals."""
@@ -164,13 +164,13 @@ class GLIDEInpaint(GLIDEBase):
     def network(self) -> TextUNet:
         return load_network("glide-base").widened(4)
 
-    def examples(self, scenes: list[Scene], draw: torch.Generator) -> dict[str, Tensor]:
-        mask = masks.mixed(len(scenes), 32, draw)
-        return MaskedImage.noised(drawn(scenes, 32, draw.device), mask, draw)
+    def examples(self, scenes: list[Scene], generator: torch.Generator) -> dict[str, Tensor]:
+        mask = masks.mixed(len(scenes), 32, generator)
+        return MaskedImage.noised(drawn(scenes, 32, generator.device), mask, generator)
 
     def pictures(self, network: TextUNet) -> Tensor:
         """Rows of eight: pictures with holes, and filled ones."""
-        scenes, mask = asked("test", 16), masks.mixed(16, 32, generator(0))
+        scenes, mask = asked("test", 16), masks.mixed(16, 32, seeded(0))
         x0 = drawn(scenes, 32)
         made = glide.Inpainter(network).sample([scene.caption for scene in scenes], x0, mask).cpu()
         return torch.cat([x0[:8] * mask[:8], made[:8], x0[8:] * mask[8:], made[8:]])

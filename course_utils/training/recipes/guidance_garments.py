@@ -8,7 +8,7 @@ from torch import Tensor
 from course_utils.datasets import to_model_range
 from course_utils.datasets.garments import CLASSES, Garments
 from course_utils.networks import GAN, NoisyClassifier, UNet
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 from course_utils.systems import cfg, classifier, ddpm, gan
 from course_utils.training.recipes.ddpm_garments import judged
 from course_utils.training.recipes.garment_recogniser import Labelled
@@ -31,8 +31,8 @@ class CFGGarments(GuidanceRecipe):
     def network(self) -> UNet:
         return UNet(channels=1, predicts=self.predicts, classes=len(CLASSES))
 
-    def batch(self, n: int, draw: torch.Generator) -> dict[str, Tensor]:
-        return cfg.noised(*self.pick(n, draw), draw, self.p_uncond, len(CLASSES))
+    def batch(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
+        return cfg.noised(*self.pick(n, generator), generator, self.p_uncond, len(CLASSES))
 
     def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
         return ddpm.loss(network, batch, self.predicts, self.weight, condition=["label"])
@@ -43,8 +43,8 @@ class CFGGarments(GuidanceRecipe):
     def measures(self, network: UNet) -> dict[str, float]:
         """The loss on the test split with labels, and of samples at scales 1 and 2 distance and accuracy."""
         where, test = next(network.parameters()).device, Garments("test")
-        draw = generator(0, where)
-        batches = [cfg.noised(to_model_range(images).to(where), labels.to(where), draw, 0.0, len(CLASSES))
+        generator = seeded(0, where)
+        batches = [cfg.noised(to_model_range(images).to(where), labels.to(where), generator, 0.0, len(CLASSES))
                    for images, labels in zip(test.images.split(500), test.labels.split(500))]
         found = {"held_out_loss": round(torch.cat([self.loss(network, batch) for batch in batches]).mean().item(), 5)}
         for scale in (1.0, 2.0):
@@ -89,9 +89,10 @@ class GANGarments(GuidanceRecipe):
     def network(self) -> GAN:
         return GAN(len(CLASSES))
 
-    def batch(self, n: int, draw: torch.Generator) -> dict[str, Tensor]:
-        pictures, label = self.pick(n, draw)
-        return {"pictures": pictures, "label": label, "z": torch.randn(n, 64, generator=draw, device=draw.device)}
+    def batch(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
+        pictures, label = self.pick(n, generator)
+        z = torch.randn(n, 64, generator=generator, device=generator.device)
+        return {"pictures": pictures, "label": label, "z": z}
 
     def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
         return gan.loss(network, batch, self.penalty)
@@ -121,12 +122,12 @@ class ClassifierGarments(GuidanceRecipe):
     def network(self) -> NoisyClassifier:
         return NoisyClassifier(list(CLASSES))
 
-    def batch(self, n: int, draw: torch.Generator) -> dict[str, Tensor]:
-        pictures, label = self.pick(n, draw)
-        return self.noised(pictures, draw) | {"label": label}
+    def batch(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
+        pictures, label = self.pick(n, generator)
+        return self.noised(pictures, generator) | {"label": label}
 
-    def noised(self, x0: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
-        return ddpm.noised(x0, draw)
+    def noised(self, x0: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        return ddpm.noised(x0, generator)
 
     def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
         return classifier.loss(network, batch)
@@ -136,7 +137,7 @@ class ClassifierGarments(GuidanceRecipe):
         where, test, found = next(network.parameters()).device, Garments("test"), {}
         x0, labels = to_model_range(test.images).to(where), test.labels.to(where)
         for t in (0, 250, 500, 750):
-            eps = torch.randn(x0.shape, generator=generator(t, where), device=where)
+            eps = torch.randn(x0.shape, generator=seeded(t, where), device=where)
             right = [network(ddpm.SCHEDULE.jump(x, t, e), t).argmax(1) for x, e in zip(x0.split(500), eps.split(500))]
             found[f"accuracy_at_{t}"] = round((torch.cat(right) == labels).float().mean().item(), 4)
         return found
@@ -148,7 +149,7 @@ class CleanClassifierGarments(ClassifierGarments):
     name = "classifier-garments-clean"
     images = 64_000
 
-    def noised(self, x0: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
+    def noised(self, x0: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         return {"xt": x0, "t": torch.zeros(len(x0), dtype=torch.long, device=x0.device)}
 
 

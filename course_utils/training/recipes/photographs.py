@@ -11,7 +11,7 @@ from course_utils.datasets import masks
 from course_utils.datasets.photographs import PhotographCrops
 from course_utils.measure import consistency, fool_rate, grid, psnr, seam, ssim, texture_distance, texture_features
 from course_utils.networks import UNet, load_network, widened
-from course_utils.runtime import generator
+from course_utils.runtime import seeded
 from course_utils.systems import ddpm, inpainting, sr3
 from course_utils.training.recipe import Recipe
 
@@ -27,10 +27,10 @@ class PhotographRecipe(Recipe):
     batch_size, lr = 32, 1.5e-3
     predicts, weight = "x0", "soft-v"
 
-    def pick(self, n: int, draw: torch.Generator) -> Tensor:
-        """`n` crops in [-1, 1] on draw's device."""
-        chosen = torch.randint(len(self.train), (n,), generator=draw, device=draw.device).tolist()
-        return torch.stack([self.train[index] for index in chosen]).to(draw.device)
+    def pick(self, n: int, generator: torch.Generator) -> Tensor:
+        """`n` crops in [-1, 1] on the generator's device."""
+        chosen = torch.randint(len(self.train), (n,), generator=generator, device=generator.device).tolist()
+        return torch.stack([self.train[index] for index in chosen]).to(generator.device)
 
     def held_out(self, n: int) -> Tensor:
         """`n` crops of the test photographs in [-1, 1], always the same."""
@@ -39,14 +39,14 @@ class PhotographRecipe(Recipe):
     def held_out_loss(self, network: UNet, n: int = 512) -> dict[str, float]:
         """The loss on crops of the test photographs."""
         where = next(network.parameters()).device
-        draw = generator(0, where)
-        losses = [self.loss(network, self.examples(part.to(where), draw)) for part in self.held_out(n).split(128)]
+        generator = seeded(0, where)
+        losses = [self.loss(network, self.examples(part.to(where), generator)) for part in self.held_out(n).split(128)]
         return {"held_out_loss": round(torch.cat(losses).mean().item(), 5)}
 
-    def batch(self, n: int, draw: torch.Generator) -> dict[str, Tensor]:
-        return self.examples(self.pick(n, draw), draw)
+    def batch(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
+        return self.examples(self.pick(n, generator), generator)
 
-    def examples(self, x0: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
+    def examples(self, x0: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """What training needs of pictures x0 (n, 3, 64, 64)."""
         raise NotImplementedError
 
@@ -63,8 +63,8 @@ class SR3Photographs(PhotographRecipe):
     def network(self) -> UNet:
         return UNet(**SHAPE, extra=3, noise_level=True, predicts=self.predicts)
 
-    def examples(self, x0: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
-        return sr3.noised(x0, draw)
+    def examples(self, x0: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        return sr3.noised(x0, generator)
 
     def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
         return sr3.loss(network, batch, self.weight)
@@ -99,8 +99,8 @@ class Photographs64(PhotographRecipe):
     def network(self) -> UNet:
         return UNet(**SHAPE, predicts=self.predicts)
 
-    def examples(self, x0: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
-        return ddpm.noised(x0, draw)
+    def examples(self, x0: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        return ddpm.noised(x0, generator)
 
     def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
         return ddpm.loss(network, batch, self.predicts, self.weight)
@@ -126,22 +126,22 @@ class FillsHoles(PhotographRecipe):
     def network(self) -> UNet:
         return widened(load_network("photographs-64"), self.extra)
 
-    def examples(self, x0: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
-        return self.system.noised(x0, masks.mixed(len(x0), SIZE, draw), draw)
+    def examples(self, x0: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        return self.system.noised(x0, masks.mixed(len(x0), SIZE, generator), generator)
 
     def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
         return self.system.loss(network, batch, self.weight)
 
     def pictures(self, network: UNet) -> Tensor:
         """Rows of eight: the hole, three answers, the original."""
-        x0, mask = self.held_out(8), masks.mixed(8, SIZE, generator(0))
+        x0, mask = self.held_out(8), masks.mixed(8, SIZE, seeded(0))
         made = [self.system(network).sample(x0, mask, seed=seed).cpu() for seed in range(3)]
         return torch.cat([x0 * mask, *made, x0])
 
     def measures(self, network: UNet) -> dict[str, float]:
         """The loss on the test photographs, and whether the seam shows and the filled pictures look real."""
         x0, others = self.held_out(256).split(128)
-        mask = masks.mixed(len(x0), SIZE, generator(0))
+        mask = masks.mixed(len(x0), SIZE, seeded(0))
         parts = zip(x0.split(64), mask.split(64))
         made = torch.cat([self.system(network).sample(*part).cpu() for part in parts])
         return self.held_out_loss(network) | {"seam": round(seam(made, x0, mask), 3),

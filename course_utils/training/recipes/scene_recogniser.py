@@ -35,19 +35,19 @@ class SceneRecogniserRecipe(Recipe):
     def network(self) -> SceneRecogniser:
         return SceneRecogniser(list(concepts()), list(STYLES), list(COLOUR_NAMES), list(RELATIONS))
 
-    def batch(self, n: int, draw: torch.Generator) -> dict[str, Tensor]:
-        numbers = torch.randint(2**40, (n,), generator=draw, device=draw.device).tolist()
+    def batch(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
+        numbers = torch.randint(2**40, (n,), generator=generator, device=generator.device).tolist()
         worlds = [Scenes(split, length=2**40, seed=1, shares=SHARES) for split in LESSONS]
         scenes = [worlds[number % len(worlds)].scene(number) for number in numbers]
         # Were some pairs shown in one order only, the judge could answer without looking
         scenes = [swapped(scene) if len(scene.objects) == 2 and number // len(worlds) % 2 else scene
                   for number, scene in zip(numbers, scenes)]
-        small, large = drawn(scenes[: n // 2], 32, draw.device), drawn(scenes[n // 2 :], 64, draw.device)
+        small, large = drawn(scenes[: n // 2], 32, generator.device), drawn(scenes[n // 2 :], 64, generator.device)
         pictures = torch.cat([interpolate(small, scale_factor=2, mode="bilinear"), large])
         # Samples are a little noisy; that must not confuse the judge
-        level = self.most_noise * torch.rand(n, 1, 1, 1, generator=draw, device=draw.device)
-        noise = torch.randn(pictures.shape, generator=draw, device=draw.device)
-        found = {name: value.to(draw.device) for name, value in truths(scenes).items()}
+        level = self.most_noise * torch.rand(n, 1, 1, 1, generator=generator, device=generator.device)
+        noise = torch.randn(pictures.shape, generator=generator, device=generator.device)
+        found = {name: value.to(generator.device) for name, value in truths(scenes).items()}
         return {"pictures": pictures + level * noise} | found
 
     def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
