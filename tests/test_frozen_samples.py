@@ -15,10 +15,9 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from course_utils.datasets import masks, photographs, to_model_range
-from course_utils.diffusion import ddim, ddpm, dpmpp
+from course_utils.diffusion import ddim, ddpm, dpmpp, dynamic_threshold
 from course_utils.runtime import seeded
-from course_utils.systems import cfg, classifier, gan, glide, inpainting, sr3
-from course_utils.systems import ddpm as unconditional
+from course_utils.systems import cfg, classifier, gan, glide, inpainting, sr3, unconditional
 
 RECORD = Path(__file__).parent / "frozen" / "samples"
 CAPTIONS = ["a flat cat on a blue background", "a red apple left of a shaded dog"]
@@ -34,6 +33,10 @@ def known(size: int) -> tuple[torch.Tensor, torch.Tensor]:
     return images, masks.mixed(2, size, seeded(3))
 
 
+def of_dynamic(system) -> torch.Tensor:
+    return system.model.sample(dynamic_threshold(system.denoiser(LABELS, 9.0), 0.99), (2, 1, 32, 32), steps=3, seed=1)
+
+
 def calls() -> dict:
     """A function for each sample, by name."""
     return {
@@ -44,10 +47,10 @@ def calls() -> dict:
         "cfg, 1": lambda: cfg.load().sample(LABELS, 1.0, 3, 1),
         "cfg, 0": lambda: cfg.load().sample(LABELS, 0.0, 3, 1),
         "cfg, 3": lambda: cfg.load().sample(LABELS, 3.0, 3, 1),
-        "cfg, dynamic": lambda: cfg.load().sample(LABELS, 9.0, 3, 1, threshold=0.99),
+        "cfg, dynamic": lambda: of_dynamic(cfg.load()),
         "cfg, ddpm": lambda: cfg.load().sample(LABELS, 3.0, 3, 1, sampler=ddpm),
         "classifier, 1": lambda: classifier.load().sample(LABELS, 4.0, 3, 1),
-        "classifier, 2": lambda: classifier.load().sample(LABELS, 4.0, 3, 1, stochastic=False),
+        "classifier, 2": lambda: classifier.load().sample(LABELS, 4.0, 3, 1, sampler=ddim),
         "gan": lambda: gan.load().sample(LABELS, seed=1),
         "gan, truncated": lambda: gan.load().sample(LABELS, 0.5, seed=1),
         "sr3": lambda: sr3.load().sample(known(16)[0], 3, 1),

@@ -17,10 +17,11 @@ MAY_IMPORT = {
     "networks": GROUND,
     "datasets": GROUND,
     "measure": GROUND,
+    "evaluation": GROUND | {"networks", "datasets", "measure"},
     # The widgets run the mathematics live; networks and systems reach them as arguments
     "show": GROUND | {"diffusion"},
     "systems": GROUND | {"diffusion", "networks"},
-    "training": GROUND | {"diffusion", "networks", "datasets", "systems", "measure"},
+    "training": GROUND | {"diffusion", "networks", "datasets", "systems", "measure", "evaluation"},
     "exercises": GROUND | {"diffusion", "networks", "datasets", "measure"},
     "doctor": GROUND | {"datasets"},
     "bench": GROUND | {"networks", "systems"},

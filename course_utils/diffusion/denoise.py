@@ -11,15 +11,14 @@ from torch import Tensor
 
 from course_utils.diffusion.mixture import GaussianMixture
 from course_utils.diffusion.schedule import NoiseSchedule
-from course_utils.kernels import guess, guided_step
-from course_utils.runtime import autocast
+from course_utils.kernels import guess, guided_step, limited
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """One guess about a noisy picture, under its three names eps, x0 and v (all (B, ...) like xt).
+    """One prediction about a noisy image xt, under its three names eps, x0 and v (all (B, ...) like xt).
 
-    Make it from whichever name you have: `Prediction.of(xt, abar_t, eps=...)`, `x0=...` or `v=...`.
+    It is made from any of them: `Prediction.of(xt, abar_t, eps=...)`, `x0=...` or `v=...`.
     v = sqrt(abar) eps - sqrt(1 - abar) x0 (Salimans and Ho 2022).
     """
 
@@ -30,7 +29,7 @@ class Prediction:
 
     @classmethod
     def of(cls, xt: Tensor, abar: Tensor, *, eps: Tensor = None, x0: Tensor = None, v: Tensor = None) -> Prediction:
-        """The guess, from exactly one of its names; `abar` broadcasts against xt. ValueError otherwise."""
+        """The prediction from exactly one of its names; `abar` broadcasts against xt. ValueError otherwise."""
         if sum(name is not None for name in (eps, x0, v)) != 1:
             raise ValueError("a Prediction is made from exactly one of eps, x0 and v.")
         signal, noise = abar.sqrt(), (1 - abar).sqrt()
@@ -44,24 +43,33 @@ class Prediction:
 
     @property
     def v(self) -> Tensor:
-        """The guess as a velocity."""
+        """The prediction as a velocity."""
         return self.abar.sqrt() * self.eps - (1 - self.abar).sqrt() * self.x0
 
     @property
     def score(self) -> Tensor:
-        """The guess as the slope of the log density at xt: -eps / sqrt(1 - abar) (Song and Ermon 2019)."""
+        """The gradient of the log density at xt, -eps / sqrt(1 - abar) (Song and Ermon 2019)."""
         return -self.eps / (1 - self.abar).sqrt()
 
     def towards(self, abar_s: Tensor) -> Tensor:
-        """xt moved along the guess to another noise level: the step of `ddim` without fresh noise."""
+        """xt moved along the prediction to another noise level: the step of `ddim` at eta = 0."""
         return abar_s.sqrt() * self.x0 + (1 - abar_s).sqrt() * self.eps
+
+    def guided(self, unconditional: Prediction, guidance_scale: float) -> Prediction:
+        """Classifier-free guidance of two predictions about the same xt: eps_u + guidance_scale (eps - eps_u)."""
+        eps = unconditional.eps + guidance_scale * (self.eps - unconditional.eps)
+        return Prediction.of(self.xt, self.abar, eps=eps)
+
+    def thresholded(self, threshold: str | float) -> Prediction:
+        """The prediction with x0 limited to [-1, 1], as `kernels.guided_step` does it for its `threshold`."""
+        return Prediction.of(self.xt, self.abar, x0=limited(self.x0, threshold))
 
 
 class NetworkPrediction(Prediction):
-    """A guess that is still what a network said; its names are computed when somebody asks.
+    """A prediction that is still a network's output; its names are computed when they are asked for.
 
-    output (B, ...) is what `predicts` names; `guidance` may hold `without`, `scale` and `threshold`, as
-    `kernels.guided_step` takes them: a whole step of sampling is then one operation.
+    output (B, ...) is what `predicts` names. `guidance` may hold `without`, `scale` and `threshold`, as
+    `kernels.guided_step` takes them, so that a whole step of sampling remains one operation.
     """
 
     def __init__(self, xt: Tensor, abar: Tensor, output: Tensor, predicts: str, **guidance):
@@ -77,6 +85,17 @@ class NetworkPrediction(Prediction):
 
     def towards(self, abar_s: Tensor) -> Tensor:
         return guided_step(self.xt, self.output, self.abar, abar_s, self.predicts, **self.guidance)
+
+    def guided(self, unconditional: Prediction, guidance_scale: float) -> Prediction:
+        if self.guidance or getattr(unconditional, "guidance", True) or self.predicts != unconditional.predicts:
+            return super().guided(unconditional, guidance_scale)
+        return NetworkPrediction(self.xt, self.abar, self.output, self.predicts, without=unconditional.output,
+                                 scale=guidance_scale)
+
+    def thresholded(self, threshold: str | float) -> Prediction:
+        if "threshold" in self.guidance:
+            return super().thresholded(threshold)
+        return NetworkPrediction(self.xt, self.abar, self.output, self.predicts, threshold=threshold, **self.guidance)
 
 
 Denoiser = Callable[[Tensor, int | Tensor], Prediction]
@@ -99,23 +118,21 @@ def exact_denoiser(mixture: GaussianMixture, schedule: NoiseSchedule) -> Denoise
 def ideal_denoiser(images: Tensor, schedule: NoiseSchedule) -> Denoiser:
     """The best denoiser for a finite set of images (N, C, H, W): their average, weighted by how likely each became xt.
 
-    It is the exact denoiser of a mixture whose bumps have no width, one on each image. Source: Karras et al.
+    It is the exact denoiser of a mixture whose components have no width, one on each image. Source: Karras et al.
     2022 (EDM), appendix B.3.
     """
     return exact_denoiser(GaussianMixture(means=images.flatten(1), stds=torch.zeros(len(images))), schedule)
 
 
-def network_denoiser(network: Callable[[Tensor, Tensor], Tensor], schedule: NoiseSchedule, predicts: str = "x0",
-                     clip: bool = True) -> Denoiser:
+def network_denoiser(network: Callable[[Tensor, Tensor], Tensor], schedule: NoiseSchedule,
+                     predicts: str = "x0") -> Denoiser:
     """A trained network as a denoiser: the third kind, the same to everybody else.
 
-    `network(xt, t)` takes xt (B, ...) and t (B,) and returns what `predicts` names, "eps", "x0" or "v". With `clip`
-    the guessed picture is cut to [-1, 1] (DDPM's code does it). It runs in the device's fast precision.
+    `network(xt, t)` takes xt (B, ...) and t (B,) and returns what `predicts` names, "eps", "x0" or "v".
     """
 
     def denoise(xt: Tensor, t) -> Prediction:
-        with autocast(xt.device):
-            output = network(xt, torch.as_tensor(t, device=xt.device).expand(len(xt)))
-        return NetworkPrediction(xt, schedule.at(t, xt), output, predicts, threshold="static" if clip else None)
+        output = network(xt, torch.as_tensor(t, device=xt.device).expand(len(xt)))
+        return NetworkPrediction(xt, schedule.at(t, xt), output, predicts)
 
     return denoise

@@ -1,7 +1,7 @@
 """Guidance: from a denoiser to one that goes where a condition wants it. Every function wraps denoisers.
 
 One scale everywhere: 0 is no condition, 1 the condition as it was learned, above 1 more than that. Papers differ:
-Ho and Salimans 2022 count w = scale - 1; GLIDE, Imagen and `diffusers` count as here.
+Ho and Salimans 2022 count w = guidance_scale - 1; GLIDE, Imagen and `diffusers` count as here.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from course_utils.diffusion.denoise import Denoiser, NetworkPrediction, Prediction
-from course_utils.diffusion.schedule import NoiseSchedule
-from course_utils.runtime import autocast
+from course_utils.diffusion.denoise import Denoiser, Prediction
 
 LARGEST_SCALE = 1000.0
 LogProb = Callable[[Tensor, int | Tensor], Tensor]
@@ -25,91 +23,73 @@ def scale_from_w(w: float) -> float:
     return checked_scale(w + 1)
 
 
-def w_from_scale(scale: float) -> float:
+def w_from_scale(guidance_scale: float) -> float:
     """The w of Ho and Salimans 2022 for a scale of this course."""
-    return checked_scale(scale) - 1
+    return checked_scale(guidance_scale) - 1
 
 
-def checked_scale(scale: float) -> float:
-    """The scale itself. ValueError when it is no number in 0..1000."""
-    if not (math.isfinite(scale) and 0 <= scale <= LARGEST_SCALE):
+def checked_scale(guidance_scale: float) -> float:
+    """The scale itself. ValueError unless it is a number in 0..1000."""
+    if not (math.isfinite(guidance_scale) and 0 <= guidance_scale <= LARGEST_SCALE):
         raise ValueError(f"the guidance scale must be a number from 0 (no condition) to {LARGEST_SCALE:.0f}; got "
-                         f"{scale}. Useful ones lie between 1 and 20.")
-    return scale
+                         f"{guidance_scale}. Useful ones lie between 1 and 20.")
+    return guidance_scale
 
 
 def gradient(log_prob: LogProb, xt: Tensor, t) -> Tensor:
-    """The slope of log_prob(xt, t) (B,) in xt (B, ...): where a condition would become more likely."""
+    """The gradient of log_prob(xt, t) (B,) in xt (B, ...): the direction in which the condition becomes more likely."""
     with torch.enable_grad():
         free = xt.detach().requires_grad_()
         (slope,) = torch.autograd.grad(log_prob(free, t).sum(), free)
     return slope
 
 
-def classifier_guidance(denoiser: Denoiser, log_prob: LogProb, scale: float, clip: bool = False) -> Denoiser:
-    """Bend the guessed noise against the classifier's slope: eps - sqrt(1 - abar) scale grad log p(y | xt).
+def classifier_guidance(denoiser: Denoiser, log_prob: LogProb, guidance_scale: float) -> Denoiser:
+    """Guide by the classifier's gradient: eps - guidance_scale sqrt(1 - abar) grad log p(y | xt).
 
-    `log_prob(xt, t)` (B,) is the log probability of the wanted class. For every sampler. `clip` cuts the guessed
-    picture to [-1, 1] afterwards: at the first steps, where next to nothing of it is left in xt, a learned slope that
-    is a little off throws it far out.
+    `log_prob(xt, t)` (B,) is the log probability of the wanted class. For every sampler. A learned gradient that is a
+    little off throws x0 far out in the first steps, where xt holds next to nothing of it: see `static_threshold`.
     Source: Dhariwal and Nichol 2021, algorithm 2.
     """
-    checked_scale(scale)
+    checked_scale(guidance_scale)
 
     def denoise(xt: Tensor, t) -> Prediction:
         free = denoiser(xt, t)
-        slope = gradient(log_prob, xt, t) if scale else torch.zeros_like(xt)
-        bent = Prediction.of(xt, free.abar, eps=free.eps - (1 - free.abar).sqrt() * scale * slope)
-        return Prediction.of(xt, free.abar, x0=bent.x0.clamp(-1, 1)) if clip else bent
+        slope = gradient(log_prob, xt, t) if guidance_scale else torch.zeros_like(xt)
+        return Prediction.of(xt, free.abar, eps=free.eps - (1 - free.abar).sqrt() * guidance_scale * slope)
 
     return denoise
 
 
-def classifier_push(log_prob: LogProb, scale: float) -> Callable[[Tensor, int], Tensor]:
-    """What `ddpm(..., push=...)` adds to the mean, times the variance: scale grad log p(y | xt).
+def classifier_push(log_prob: LogProb, guidance_scale: float) -> Callable[[Tensor, int], Tensor]:
+    """What `ddpm(..., push=...)` adds to the mean, times the variance: guidance_scale grad log p(y | xt).
 
-    Source: Dhariwal and Nichol 2021, algorithm 1, with the slope at xt as in their code.
+    Source: Dhariwal and Nichol 2021, algorithm 1, with the gradient at xt as in their code.
     """
-    checked_scale(scale)
-    return lambda xt, t: scale * gradient(log_prob, xt, t)
+    checked_scale(guidance_scale)
+    return lambda xt, t: guidance_scale * gradient(log_prob, xt, t)
 
 
-def classifier_free_guidance(conditional: Denoiser, unconditional: Denoiser, scale: float) -> Denoiser:
-    """From the guess without the condition towards the guess with it, and at scales above 1 beyond it.
+def classifier_free_guidance(conditional: Denoiser, unconditional: Denoiser, guidance_scale: float) -> Denoiser:
+    """From the prediction without the condition towards the one with it, and beyond it at scales above 1.
 
-    eps = eps_without + scale (eps_with - eps_without), equation 6 of Ho and Salimans 2022 with scale = 1 + w.
+    eps = eps_without + guidance_scale (eps_with - eps_without), equation 6 of Ho and Salimans 2022, whose w is
+    guidance_scale - 1.
     """
-    checked_scale(scale)
-
-    def denoise(xt: Tensor, t) -> Prediction:
-        given, free = conditional(xt, t), unconditional(xt, t)
-        return Prediction.of(xt, free.abar, eps=free.eps + scale * (given.eps - free.eps))
-
-    return denoise
+    checked_scale(guidance_scale)
+    return lambda xt, t: conditional(xt, t).guided(unconditional(xt, t), guidance_scale)
 
 
-def guided_network_denoiser(network: Callable[..., Tensor], schedule: NoiseSchedule, predicts: str,
-                            condition: dict[str, Tensor], null: dict[str, Tensor], scale: float,
-                            threshold: str | float | None = "static") -> Denoiser:
-    """The same for a network that answers with and without its condition: both in one batch twice as large.
+def static_threshold(denoiser: Denoiser) -> Denoiser:
+    """The denoiser with its predicted image cut to [-1, 1] (Ho et al. 2020, in their code)."""
+    return lambda xt, t: denoiser(xt, t).thresholded("static")
 
-    network(xt, t, **condition); `condition` and `null` hold the same names, one row a picture. `threshold` is that of
-    `kernels.guided_step`: None, "static", or the percentile of dynamic thresholding. At scale 0 or 1 one answer is
-    enough, and only that is computed.
+
+def dynamic_threshold(denoiser: Denoiser, percentile: float = 0.995) -> Denoiser:
+    """The denoiser with each predicted image cut to its own `percentile` of |x0|, if above 1, and divided by it.
+
+    `percentile` in (0, 1); ValueError otherwise. Source: Saharia et al. 2022 (Imagen), section 2.3.
     """
-    checked_scale(scale)
-
-    def denoise(xt: Tensor, t) -> Prediction:
-        t = torch.as_tensor(t, device=xt.device).expand(len(xt))
-        if scale in (0, 1):
-            rows, guidance = condition if scale else null, {}
-            with autocast(xt.device):
-                output = network(xt, t, **rows)
-        else:
-            rows = {name: torch.cat([condition[name], null[name]]) for name in condition}
-            with autocast(xt.device):
-                output, without = network(torch.cat([xt, xt]), torch.cat([t, t]), **rows).chunk(2)
-            guidance = {"without": without, "scale": scale}
-        return NetworkPrediction(xt, schedule.at(t, xt), output, predicts, threshold=threshold, **guidance)
-
-    return denoise
+    if not 0 < percentile < 1:
+        raise ValueError(f"percentile must lie between 0 and 1, such as 0.995; got {percentile}.")
+    return lambda xt, t: denoiser(xt, t).thresholded(percentile)

@@ -66,10 +66,13 @@ def guess(xt: Tensor, output: Tensor, abar: Tensor, predicts: str, *, without: T
     signal, noise = _roots(abar, xt)
     x0 = {"eps": lambda: (xt - noise * output) / signal, "x0": lambda: output,
           "v": lambda: signal * xt - noise * output}[predicts]()
+    return x0 if threshold is None else limited(x0, threshold)
+
+
+def limited(x0: Tensor, threshold: str | float) -> Tensor:
+    """x0 (B, ...) limited to [-1, 1], by a `threshold` of `guided_step` that is not None."""
     if threshold == "static":
         return x0.clamp(-1, 1)
-    if threshold is None:
-        return x0
     limit = _shaped(x0.flatten(1).abs().float().quantile(threshold, dim=1).clamp(min=1).to(x0), x0)
     return torch.maximum(torch.minimum(x0, limit), -limit) / limit
 

@@ -2,12 +2,12 @@
 
 from course_utils.networks.checkpoints import NetworkError, load_network, training_record
 from course_utils.networks.classifier import NoisyClassifier
+from course_utils.networks.clip import NoisyCLIP
 from course_utils.networks.gan import GAN
 from course_utils.networks.recogniser import Recogniser
 from course_utils.networks.scene_recogniser import SceneRecogniser
-from course_utils.networks.scorer import NoisyScorer
 from course_utils.networks.text_unet import TextUNet
 from course_utils.networks.unet import UNet, widened
 
-__all__ = ["GAN", "NetworkError", "NoisyClassifier", "NoisyScorer", "Recogniser", "SceneRecogniser", "TextUNet", "UNet",
+__all__ = ["GAN", "NetworkError", "NoisyClassifier", "NoisyCLIP", "Recogniser", "SceneRecogniser", "TextUNet", "UNet",
            "load_network", "training_record", "widened"]

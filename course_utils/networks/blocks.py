@@ -12,7 +12,7 @@ from course_utils.kernels import group_norm_silu
 
 
 def sinusoid(t: Tensor, width: int, longest: float = 10_000.0) -> Tensor:
-    """Times t (B,) as waves (B, width), from fast to slow, so that near times look alike (Vaswani et al. 2017)."""
+    """Sinusoidal embedding of t (B,), (B, width), from high to low frequencies (Vaswani et al. 2017)."""
     rates = torch.exp(-math.log(longest) * torch.arange(width // 2, device=t.device) / (width // 2))
     angles = t.float()[:, None] * rates
     return torch.cat([angles.cos(), angles.sin()], dim=1)
@@ -26,7 +26,7 @@ def zeros(layer: nn.Module) -> nn.Module:
 
 
 class TimeEmbedding(nn.Module):
-    """t (B,) in 0..T-1 -> (B, width): waves, then two layers (DDPM)."""
+    """t (B,) in 0..T-1 -> (B, width): a sinusoidal embedding, then two layers (DDPM)."""
 
     def __init__(self, width: int, waves: int = 128):
         super().__init__()
@@ -38,14 +38,14 @@ class TimeEmbedding(nn.Module):
 
 
 class GroupNormSiLU(nn.GroupNorm):
-    """x (B, C, H, W) -> silu of its group norm, scaled and shifted (both (B, C)) on the way if asked."""
+    """x (B, C, H, W) -> SiLU of its group norm, after scale and shift, both (B, C), if given."""
 
     def forward(self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
         return group_norm_silu(x, self.weight, self.bias, self.num_groups, scale, shift, self.eps)
 
 
 class ResidualBlock(nn.Module):
-    """x (B, C, H, W) -> (B, out, H, W): x + conv(norm(conv(norm(x)))), the second norm bent by the condition.
+    """x (B, C, H, W) -> (B, out, H, W): x + conv(norm(conv(norm(x)))), the second norm modulated by the condition.
 
     "Scale-shift norm": scale and shift come from the condition (B, E). Source: Dhariwal and Nichol 2021, section 3.
     """
@@ -66,20 +66,20 @@ class ResidualBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """Every token of x (B, N, C) asks all tokens, and those of `context` (B, M, D) if there are any, what they hold.
+    """Attention of tokens x (B, N, C) to all of them, and to those of `context` (B, M, D) if given.
 
-    The context's keys and values stand beside the tokens' own (GLIDE). qk_norm: only the directions of queries and keys
-    count, times a learned sharpness. Without it, at high learning rates, their lengths may grow until each token asks
-    one and the same, whatever it holds. Sources: Vaswani et al. 2017; Henry et al. 2020 (QKNorm).
+    The context's keys and values are concatenated to the tokens' own (GLIDE). qk_norm: queries and keys are normalised
+    and the logits multiplied by a learned temperature. Without it, at high learning rates, their norms may grow until
+    all tokens attend to one and the same, whatever it holds. Sources: Vaswani et al. 2017; Henry et al. 2020 (QKNorm).
     """
 
-    def __init__(self, width: int, heads: int, context: int = 0, qk_norm: bool = False):
+    def __init__(self, width: int, heads: int, context_dim: int = 0, qk_norm: bool = False):
         super().__init__()
         self.heads = heads
         root = (width // heads) ** 0.5
         self.sharpness = nn.Parameter(torch.full((heads, 1, 1), root)) if qk_norm else 1 / root
         self.qkv = nn.Linear(width, 3 * width)
-        self.context_kv = nn.Linear(context, 2 * width) if context else None
+        self.context_kv = nn.Linear(context_dim, 2 * width) if context_dim else None
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
@@ -95,19 +95,19 @@ class Attention(nn.Module):
 
 
 def feed_forward(width: int) -> nn.Sequential:
-    """Two layers with a wide middle, the same for each token."""
+    """Two layers with a wide hidden one, applied to each token."""
     return nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(approximate="tanh"), nn.Linear(4 * width, width))
 
 
 class GatedAttention(nn.Module):
-    """GLIGEN's layer: x (B, N, C) looks at grounding tokens (B, M, D) too; its gates start at zero.
+    """GLIGEN's layer: x (B, N, C) attends to grounding tokens (B, M, D) too; its gates start at zero.
 
     Source: Li et al. 2023, equation 8, and the gated feed-forward of the authors' code.
     """
 
-    def __init__(self, width: int, heads: int, grounding: int):
+    def __init__(self, width: int, heads: int, grounding_dim: int):
         super().__init__()
-        self.into = nn.Linear(grounding, width)
+        self.into = nn.Linear(grounding_dim, width)
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.attention, self.feed_forward = Attention(width, heads), feed_forward(width)
         self.gates = nn.Parameter(torch.zeros(2))
@@ -124,12 +124,12 @@ class TransformerBlock(nn.Module):
     "adaLN-Zero": the gates start at zero. Source: Peebles and Xie 2023 (DiT), section 3.2.
     """
 
-    def __init__(self, width: int, heads: int, condition: int, context: int = 0, grounding: int = 0,
+    def __init__(self, width: int, heads: int, condition: int, context_dim: int = 0, grounding_dim: int = 0,
                  qk_norm: bool = False):
         super().__init__()
         self.norm1 = nn.LayerNorm(width, elementwise_affine=False)
-        self.attention = Attention(width, heads, context, qk_norm)
-        self.grounding = GatedAttention(width, heads, grounding) if grounding else None
+        self.attention = Attention(width, heads, context_dim, qk_norm)
+        self.grounding = GatedAttention(width, heads, grounding_dim) if grounding_dim else None
         self.norm2 = nn.LayerNorm(width, elementwise_affine=False)
         self.feed_forward = feed_forward(width)
         self.modulation = zeros(nn.Linear(condition, 6 * width))

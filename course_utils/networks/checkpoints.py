@@ -10,16 +10,7 @@ from safetensors.torch import load_model
 from torch import nn
 
 from course_utils import runtime
-from course_utils.networks.classifier import NoisyClassifier
-from course_utils.networks.gan import GAN
-from course_utils.networks.recogniser import Recogniser
-from course_utils.networks.scene_recogniser import SceneRecogniser
-from course_utils.networks.scorer import NoisyScorer
-from course_utils.networks.text_unet import TextUNet
-from course_utils.networks.unet import UNet
-
-KINDS = {kind.__name__: kind
-         for kind in (UNet, Recogniser, NoisyClassifier, GAN, TextUNet, NoisyScorer, SceneRecogniser)}
+from course_utils.networks.weights import Network
 
 
 class NetworkError(RuntimeError):
@@ -33,7 +24,7 @@ def load_network(name: str | Path) -> nn.Module:
     """
     folder = _folder(name)
     try:
-        kind = KINDS[training_record(name)["network"]]
+        kind = Network.kinds[training_record(name)["network"]]
         network = kind(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
         load_model(network, folder / "model.safetensors")
     except NetworkError:
@@ -56,7 +47,7 @@ def training_record(name: str | Path) -> dict:
         raise NetworkError(f"there is no checkpoint {str(name)!r} (looked for {path}). {_restore(name)}") from error
     except ValueError as error:
         raise NetworkError(f"{path} is damaged ({error}). {_restore(name)}") from error
-    if not isinstance(record, dict) or record.get("network") not in KINDS:
+    if not isinstance(record, dict) or record.get("network") not in Network.kinds:
         raise NetworkError(f"{path} names no network of the course. {_restore(name)}")
     return record
 

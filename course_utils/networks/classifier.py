@@ -1,4 +1,4 @@
-"""Networks that judge noisy pictures: the U-Net's way down, then a token that asks all places."""
+"""Encoders of noisy images: the U-Net's way down, then attention pooling."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from course_utils.networks.weights import Network
 
 
 class NoisyEncoder(Network):
-    """Noisy pictures xt (B, channels, H, W) and times t (B,) or a number -> (B, out).
+    """Noisy images xt (B, channels, H, W) and times t (B,) or a number -> (B, out).
 
     H and W must be multiples of `stride`; ValueError otherwise.
     Source: Dhariwal and Nichol 2021, section 4 and their code (EncoderUNetModel with attention pooling).
@@ -37,7 +37,7 @@ class NoisyEncoder(Network):
     def forward(self, xt: Tensor, t: Tensor | float) -> Tensor:
         if xt.shape[2] % self.stride or xt.shape[3] % self.stride:
             raise ValueError(f"the height and the width of xt must be multiples of {self.stride}; got "
-                             f"{tuple(xt.shape)}. Pad the pictures, or crop them.")
+                             f"{tuple(xt.shape)}. Pad the images, or crop them.")
         condition = silu(self.time(torch.as_tensor(t, device=xt.device).expand(len(xt))))
         x = self.first(pixel_unshuffle(xt, self.stem).contiguous(memory_format=torch.channels_last))
         for down in self.downs:
@@ -48,7 +48,7 @@ class NoisyEncoder(Network):
 
 
 class NoisyClassifier(NoisyEncoder):
-    """Noisy pictures xt (B, channels, H, W) and times t (B,) or a number -> logits (B, classes).
+    """Noisy images xt (B, channels, H, W) and times t (B,) or a number -> logits (B, classes).
 
     `names` are the classes' names in order. H and W must be multiples of `stride`; ValueError otherwise.
     """

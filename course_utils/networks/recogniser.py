@@ -1,4 +1,4 @@
-"""A classifier that names pictures, and whose inner features the course measures samples with."""
+"""A classifier of images, whose features the course measures samples with."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from course_utils.networks.weights import Network
 
 
 class Recogniser(Network):
-    """Pictures (B, channels, H, W) in [-1, 1] -> logits (B, classes); `features(pictures)` -> (B, 64).
+    """Images (B, channels, H, W) in [-1, 1] -> logits (B, classes); `features(images)` -> (B, 64).
 
-    H and W must be multiples of 8. `names` are the classes' names in order. It has never seen noise: it judges
-    finished pictures, and no generator of the course is trained or guided with it.
+    H and W must be multiples of 8. `names` are the classes' names in order. It has never seen noise: it evaluates
+    finished images, and no generative model of the course is trained or guided with it.
     """
 
     def __init__(self, names: list[str], channels: int = 1, width: int = 32, features: int = 64):
@@ -28,18 +28,18 @@ class Recogniser(Network):
         self.head = nn.Sequential(nn.ReLU(), nn.Linear(features, len(names)))
         self.to(memory_format=torch.channels_last)
 
-    def features(self, pictures: Tensor) -> Tensor:
-        """What the last layer sees of each picture: (B, 64)."""
-        return self.body(pictures.contiguous(memory_format=torch.channels_last))
+    def features(self, images: Tensor) -> Tensor:
+        """The input of the last layer for each image: (B, 64)."""
+        return self.body(images.contiguous(memory_format=torch.channels_last))
 
     @torch.no_grad()
-    def look(self, pictures: Tensor, at_once: int = 500) -> tuple[Tensor, Tensor]:
-        """For measuring: features (B, 64) of any number of pictures, and how sure it is of each one's name (B,)."""
-        features = torch.cat([self.features(part) for part in pictures.split(at_once)])
+    def look(self, images: Tensor, at_once: int = 500) -> tuple[Tensor, Tensor]:
+        """For evaluation: features (B, 64) of any number of images, and the probability of each one's class (B,)."""
+        features = torch.cat([self.features(part) for part in images.split(at_once)])
         return features, self.head(features).softmax(1).amax(1)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        return self.head(self.features(pictures))
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.features(images))
 
 
 def layer(channels: int, out: int) -> tuple[nn.Module, ...]:

@@ -1,4 +1,4 @@
-"""Sentences for networks: a tokenizer of words, and the small transformer that reads them."""
+"""Sentences for networks: a tokenizer of words, and the small transformer that encodes them."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from torch import Tensor, nn
 from course_utils.networks.blocks import Attention, feed_forward, zeros
 
 PAD, UNKNOWN = 0, 1
-# All that is no word. What else is typed, in whatever script, counts as one: "four-leaf", "고양이", "🐱"
-BETWEEN = re.compile(r"[\s.,;:!?()\"]+")
+# What separates words. All else, in whatever script, belongs to one: "four-leaf", "고양이", "🐱"
+SEPARATORS = re.compile(r"[\s.,;:!?()\"]+")
 
 
 class Tokenizer:
-    """Captions -> numbers of words: `tokenizer(captions)` -> (B, length) int64.
+    """Captions -> token ids: `tokenizer(captions)` -> (B, length) int64.
 
-    0 fills up short captions, and an empty one is nothing else; 1 stands for every word that is not in `words`.
+    0 pads short captions, and an empty one holds nothing else; 1 stands for every word that is not in `words`.
     """
 
     def __init__(self, words: Sequence[str], length: int):
         self.words, self.length = list(words), length
-        self.numbers = {word: number for number, word in enumerate(words, start=2)}
+        self.ids = {word: number for number, word in enumerate(words, start=2)}
 
     def __call__(self, captions: str | Sequence[str]) -> Tensor:
-        """One caption or several as numbers (B, length); words beyond `length` are cut off, see `remarks`.
+        """One caption or several as token ids (B, length); words beyond `length` are cut off, see `remarks`.
 
-        ValueError when a caption is no text.
+        ValueError when a caption is not a text.
         """
         rows = [self.split(text)[: self.length] for text in ([captions] if isinstance(captions, str) else captions)]
         tokens = torch.full((len(rows), self.length), PAD)
         for row, parts in zip(tokens, rows):
-            row[: len(parts)] = torch.tensor([self.numbers.get(word, UNKNOWN) for word in parts])
+            row[: len(parts)] = torch.tensor([self.ids.get(word, UNKNOWN) for word in parts])
         return tokens
 
     def split(self, caption: str) -> list[str]:
-        """The words of a caption as the network knows them: without capitals and punctuation."""
+        """The words of a caption in lower case, without punctuation."""
         if not isinstance(caption, str):
             raise ValueError(f"a caption is a text such as 'a glossy cat on a blue background'; got {caption!r}.")
-        return [word for word in BETWEEN.split(caption.lower()) if word]
+        return [word for word in SEPARATORS.split(caption.lower()) if word]
 
     def unknown(self, caption: str) -> list[str]:
         """The words of a caption that the network has never seen, each once."""
-        return list(dict.fromkeys(word for word in self.split(caption) if word not in self.numbers))
+        return list(dict.fromkeys(word for word in self.split(caption) if word not in self.ids))
 
     def remarks(self, caption: str) -> list[str]:
-        """Sentences for whoever typed the caption: words that are unknown or cut off, or that there are none."""
+        """Sentences for whoever typed the caption: about unknown words, words cut off, or an empty one."""
         parts, found = self.split(caption), []
         if not parts:
-            found.append("There is no word in this caption: the picture can show anything.")
+            found.append("There is no word in this caption: the image can show anything.")
         for word in self.unknown(" ".join(parts[: self.length])):
             near = difflib.get_close_matches(word, self.words, n=2, cutoff=0.7)
             hint = f" Did you mean {' or '.join(repr(other) for other in near)}?" if near else ""
@@ -61,13 +61,13 @@ class Tokenizer:
         return found
 
 
-class TextTransformer(nn.Module):
-    """Tokens (B, length) -> what each place holds (B, length, width), and a summary (B, width).
+class TextEncoder(nn.Module):
+    """Tokens (B, length) -> an embedding of each token (B, length, width), and a pooled one (B, width).
 
-    Where a caption has ended stands a learned padding embedding, one for each place, so that nothing need be masked.
-    The summary is the last place, as in GLIDE, and the sum of the words' own vectors. That short cut is not in the
-    paper: it tells all layers which words there are before the blocks, which start as nothing, have learned to.
-    `words`: how many numbers there are, padding and unknown included. ValueError for captions of another length.
+    After the end of a caption stands a learned padding embedding, one for each position, so nothing needs a mask. The
+    pooled embedding is that of the last position, as in GLIDE, plus the sum of the word embeddings. That short cut is
+    not in the paper: it tells all layers which words there are before the blocks, which start as the identity, learn
+    to. `words`: the number of token ids, padding and unknown included. ValueError for captions of another length.
     Source: Nichol et al. 2022 (GLIDE), section 4 and their code.
     """
 
@@ -78,7 +78,7 @@ class TextTransformer(nn.Module):
         self.padding = nn.Parameter(0.02 * torch.randn(length, width))
         self.blocks = nn.ModuleList(TextBlock(width, width // head) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
-        # Words must not drown in what the first layers add to them
+        # The word embeddings must not drown in what the first layers add to them
         nn.init.normal_(self.words.weight, std=0.5)
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
@@ -94,7 +94,7 @@ class TextTransformer(nn.Module):
 
 
 class TextBlock(nn.Module):
-    """Words x (B, M, C) -> (B, M, C): attention among them, then a feed-forward."""
+    """Tokens x (B, M, C) -> (B, M, C): self-attention, then a feed-forward."""
 
     def __init__(self, width: int, heads: int):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The course's one U-Net: from (xt, t, condition) to a picture-shaped answer, fast enough to train on a laptop."""
+"""The course's one U-Net: from (xt, t, condition) to an output in the shape of xt, fast enough to train on a laptop."""
 
 from __future__ import annotations
 
@@ -15,43 +15,47 @@ PREDICTS = ("eps", "x0", "v")
 
 
 class UNet(Network):
-    """Down, middle, up, with a skip at each size: `unet(xt, t, ...)` -> (B, channels, H, W).
+    """Down, middle, up, with a skip at each resolution: `unet(xt, t, ...)` -> (B, channels, H, W).
 
     xt (B, channels, H, W), t (B,) or a number, in 0..T-1. H and W must be multiples of `unet.stride`. ValueError when
     the input is not what the network was made for.
 
-    channels: of the picture. widths: channels at each size, each size half the one before; the last is the middle's.
-    blocks: residual blocks at each size, on the way down and again on the way up. middle: transformer blocks.
-    stem: pixels of a `stem` x `stem` square become channels, so that all work happens at a smaller size.
-    predicts: the name of the answer, "eps", "x0" or "v"; the network does the same for all three.
+    channels: of xt. widths: channels at each resolution, each half the one before; the last is the bottleneck's.
+    blocks: residual blocks at each resolution, on the way down and again on the way up. middle: transformer blocks.
+    stem: the pixels of a `stem` x `stem` square become channels, so that all work happens at a lower resolution.
+    predicts: the name of the output, "eps", "x0" or "v"; the network does the same for all three.
 
-    Every condition is off by default and then costs nothing; one that is on must be given, but for `grounding`:
-    classes=n: `label` (B,) in 0..n, where n means "none"; it joins the time embedding.
-    extra=n: `image` (B, n, H, W), beside xt. text=d: `text` (B, M, d), beside the attention's keys and values.
-    pooled=d: `vector` (B, d), which joins the time embedding. grounding=d: `grounding` (B, M, d), as in GLIGEN.
-    noise_level=True: in place of t stands a continuous noise level in [0, 1], as in SR3.
+    Every condition is off by default and then costs nothing; one that is on must be given, except `grounding`:
+    num_classes=n: `label` (B,) in 0..n, where n is the null class; it is added to the time embedding.
+    image_channels=n: `image` (B, n, H, W), concatenated to xt.
+    text_dim=d: `text` (B, M, d), concatenated to the attention's keys and values.
+    vector_dim=d: `vector` (B, d), added to the time embedding after a projection.
+    grounding_dim=d: `grounding` (B, M, d), as in GLIGEN.
+    noise_level=True: a continuous noise level in [0, 1] in place of t, as in SR3.
     qk_norm=True: queries and keys of the middle's attention are normalised, see Attention.
     """
 
     def __init__(self, channels: int = 1, widths: Sequence[int] = (64, 128, 192), blocks: int = 1, middle: int = 4,
-                 stem: int = 2, predicts: str = "x0", classes: int = 0, extra: int = 0, text: int = 0, pooled: int = 0,
-                 grounding: int = 0, noise_level: bool = False, head: int = 64, qk_norm: bool = False):
+                 stem: int = 2, predicts: str = "x0", num_classes: int = 0, image_channels: int = 0, text_dim: int = 0,
+                 vector_dim: int = 0, grounding_dim: int = 0, noise_level: bool = False, head: int = 64,
+                 qk_norm: bool = False):
         super().__init__()
         if predicts not in PREDICTS:
             raise ValueError(f"predicts must be one of {', '.join(PREDICTS)}; got {predicts!r}.")
         self.channels, self.stem, self.predicts, self.noise_level = channels, stem, predicts, noise_level
         self.stride = stem * 2 ** (len(widths) - 1)
-        self.takes = {"label": ("classes", classes), "image": ("extra", extra), "text": ("text", text),
-                      "vector": ("pooled", pooled), "grounding": ("grounding", grounding)}
+        self.takes = {"label": ("num_classes", num_classes), "image": ("image_channels", image_channels),
+                      "text": ("text_dim", text_dim), "vector": ("vector_dim", vector_dim),
+                      "grounding": ("grounding_dim", grounding_dim)}
         *outer, inner = widths
         condition = inner
 
         self.time = TimeEmbedding(condition)
-        # One row more than classes: the last one says "no class"
-        self.label = nn.Embedding(classes + 1, condition) if classes else None
-        self.pooled = nn.Linear(pooled, condition) if pooled else None
+        # One row more than classes: the last one is the null class
+        self.label = nn.Embedding(num_classes + 1, condition) if num_classes else None
+        self.pooled = nn.Linear(vector_dim, condition) if vector_dim else None
 
-        self.first = nn.Conv2d((channels + extra) * stem**2, widths[0], 3, padding=1)
+        self.first = nn.Conv2d((channels + image_channels) * stem**2, widths[0], 3, padding=1)
         self.downs, self.ups, before = nn.ModuleList(), nn.ModuleList(), widths[0]
         for width, smaller in zip(outer, widths[1:]):
             stack = [ResidualBlock(before if i == 0 else width, width, condition) for i in range(blocks)]
@@ -60,7 +64,7 @@ class UNet(Network):
             self.ups.insert(0, Up(nn.Conv2d(smaller, width, 3, padding=1), stack))
             before = smaller
         self.middle = nn.ModuleList(
-            TransformerBlock(inner, max(1, inner // head), condition, text, grounding, qk_norm)
+            TransformerBlock(inner, max(1, inner // head), condition, text_dim, grounding_dim, qk_norm)
             for _ in range(middle))
         self.last_norm = GroupNormSiLU(min(32, widths[0] // 4), widths[0])
         self.last = zeros(nn.Conv2d(widths[0], channels * stem**2, 3, padding=1))
@@ -88,7 +92,7 @@ class UNet(Network):
         return pixel_shuffle(self.last(self.last_norm(x)), self.stem)
 
     def embed(self, xt: Tensor, t: Tensor | float, label: Tensor | None, vector: Tensor | None) -> Tensor:
-        """All that is not a picture or a row of tokens, as one vector (B, condition) a picture."""
+        """All conditions that are neither an image nor tokens, as one vector (B, condition)."""
         t = torch.as_tensor(t, device=xt.device).expand(len(xt))
         condition = self.time(1000 * t if self.noise_level else t)
         if label is not None:
@@ -98,10 +102,10 @@ class UNet(Network):
         return condition
 
     def check(self, xt: Tensor, **given: Tensor | None) -> None:
-        """Raise a sentence when the input is not what the network was made for."""
+        """ValueError when the input is not what the network was made for."""
         if xt.shape[1] != self.channels or xt.shape[2] % self.stride or xt.shape[3] % self.stride:
             raise ValueError(f"xt must be (B, {self.channels}, H, W), height and width multiples of {self.stride}; got "
-                             f"{tuple(xt.shape)}. Pad the pictures, or crop them.")
+                             f"{tuple(xt.shape)}. Pad the images, or crop them.")
         for name, value in given.items():
             option, size = self.takes[name]
             if value is None:
@@ -115,7 +119,7 @@ class UNet(Network):
 
 
 class Down(nn.Module):
-    """Residual blocks at one size, then half of it: x -> (smaller x, skip)."""
+    """Residual blocks at one resolution, then half of it: x -> (smaller x, skip)."""
 
     def __init__(self, blocks: list[nn.Module], smaller: nn.Module):
         super().__init__()
@@ -128,7 +132,7 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Twice the size, the skip beside it, then residual blocks: (x, skip) -> larger x."""
+    """Twice the resolution, the skip concatenated, then residual blocks: (x, skip) -> larger x."""
 
     def __init__(self, larger: nn.Module, blocks: list[nn.Module]):
         super().__init__()
@@ -142,24 +146,23 @@ class Up(nn.Module):
 
 
 def positions(height: int, width: int, channels: int, like: Tensor) -> Tensor:
-    """Where each token stands, as waves (height * width, channels): attention by itself does not know."""
+    """Sinusoidal embeddings of the positions of tokens, (height * width, channels)."""
     rows = sinusoid(torch.arange(height, device=like.device), channels // 2, longest=100.0)
     columns = sinusoid(torch.arange(width, device=like.device), channels // 2, longest=100.0)
     both = torch.cat([rows[:, None].expand(-1, width, -1), columns.expand(height, -1, -1)], dim=-1)
     return both.flatten(0, 1).to(like.dtype)
 
 
-def widened(network: UNet, extra: int) -> UNet:
-    """A network for training that takes `extra` more channels beside xt, and at first answers as before.
+def widened(network: UNet, image_channels: int) -> UNet:
+    """A network for training that takes a conditioning image of `image_channels`, and at first ignores it.
 
     All weights are those of `network`, and zero where the new channels enter. Source: Nichol et al. 2022 (GLIDE),
-    section 4.3. ValueError when `network` was made with extra channels already.
+    section 4.3. ValueError when `network` takes a conditioning image already.
     """
     if network.takes["image"][1]:
-        raise ValueError(f"the network has extra={network.takes['image'][1]} channels beside xt already; widen the one "
-                         "that it was made of.")
-    # What the hub's mixin writes into config.json: all options of the network
-    wide = UNet(**network._hub_mixin_config | {"extra": extra})
+        raise ValueError(f"the network has image_channels={network.takes['image'][1]} already; widen the one that it "
+                         "was made of.")
+    wide = UNet(**network.options | {"image_channels": image_channels})
     weights = network.state_dict()
     # Each channel becomes stem * stem neighbours by pixel_unshuffle, so that the new ones come after all old ones
     old, new = weights["first.weight"], torch.zeros_like(wide.first.weight)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -15,7 +17,26 @@ SMALLEST_SCALE = 2**-17
 
 
 class Network(nn.Module, PyTorchModelHubMixin):
-    """A network of the course: it saves itself with the hub's mixin, and loads stored weights of either kind."""
+    """A network of the course: it saves itself with the hub's mixin, and loads stored weights of either kind.
+
+    Each subclass enters itself in `Network.kinds`, by its name; `options` are what a network was made with.
+    """
+
+    kinds: ClassVar[dict[str, type[Network]]] = {}
+    options: dict[str, Any]
+
+    def __init_subclass__(cls, **given):
+        super().__init_subclass__(**given)
+        Network.kinds[cls.__name__] = cls
+
+    def __new__(cls, *args, **given):
+        network = super().__new__(cls, *args, **given)
+        # Partial, because copy.deepcopy makes a network without arguments and fills it afterwards
+        bound = inspect.signature(cls.__init__).bind_partial(network, *args, **given)
+        bound.apply_defaults()
+        # Module.__setattr__ works only after Module.__init__
+        network.__dict__["options"] = {name: bound.arguments[name] for name in list(bound.arguments)[1:]}
+        return network
 
     def load_state_dict(self, state_dict: Mapping[str, Tensor], *args, **options):
         """As torch's, also for weights as `packed` makes them. ValueError when a scale is missing or damaged."""

@@ -1,38 +1,46 @@
-"""Classifier guidance: the unconditional model, and a classifier of noisy pictures (Dhariwal and Nichol 2021)."""
+"""Classifier guidance: the unconditional model, and a classifier of noisy images (Dhariwal and Nichol 2021)."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, log_softmax
 
-from course_utils.diffusion import ddim, ddpm
+from course_utils.diffusion import Denoiser, ddpm, static_threshold
 from course_utils.diffusion.guidance import LogProb, classifier_guidance, classifier_push
 from course_utils.networks import load_network
 from course_utils.runtime import autocast, device
-from course_utils.systems import ddpm as unconditional
-from course_utils.systems.cfg import checked_labels
+from course_utils.systems import unconditional
+from course_utils.systems.checks import check_labels
 
 
 class ClassifierGuided:
-    """An unconditional model and a classifier (xt, t) -> logits: `sample(label, scale)`."""
+    """An unconditional system and a classifier (xt, t) -> logits."""
 
-    def __init__(self, model: unconditional.DDPM, classifier: nn.Module):
-        self.model, self.classifier = model, classifier
+    def __init__(self, system: unconditional.Unconditional, classifier: nn.Module):
+        self.system, self.classifier = system, classifier
 
     def log_prob(self, label: Tensor) -> LogProb:
         """log p(label | xt) as a function of (xt, t), for batches of the size of label (B,)."""
-        label = checked_labels(label, len(self.classifier.names))
+        label = check_labels(label, len(self.classifier.names))
         return lambda xt, t: class_log_prob(self.classifier, xt, t, label.to(xt.device))
 
-    def sample(self, label: Tensor, scale: float = 1.0, steps: int = 20, seed: int = 0, size: int = 32,
-               stochastic: bool = True) -> Tensor:
-        """A picture for each label (B,): by algorithm 1 (ddpm's mean is pushed) or 2 (ddim's noise is bent)."""
-        denoiser, log_prob = self.model.denoiser(), self.log_prob(label)
-        if stochastic:
-            sampler, options = ddpm, {"push": classifier_push(log_prob, scale)}
-        else:
-            denoiser, sampler, options = classifier_guidance(denoiser, log_prob, scale, clip=True), ddim, {}
-        return unconditional.sampled(denoiser, self.model, len(label), steps, seed, size, sampler, **options)
+    def sample(self, label: Tensor, guidance_scale: float = 1.0, steps: int = 20, seed: int = 0, size: int = 32,
+               sampler=ddpm, **options) -> Tensor:
+        """An image for each label (B,), guided as `guided_by` says; options as `Model.sample` takes them."""
+        denoiser, push = guided_by(self.system.denoiser(), self.log_prob(label), guidance_scale, sampler)
+        shape = (len(label), self.system.network.channels, size, size)
+        return self.system.model.sample(denoiser, shape, steps=steps, seed=seed, sampler=sampler, **push, **options)
+
+
+def guided_by(denoiser: Denoiser, log_prob: LogProb, guidance_scale: float, sampler) -> tuple[Denoiser, dict]:
+    """A denoiser and options with which `sampler` is guided by log_prob, with the predicted image in [-1, 1].
+
+    Algorithm 1 for `ddpm`, whose mean is pushed; algorithm 2 for all others: the predicted noise is moved.
+    """
+    denoiser = static_threshold(denoiser)
+    if sampler is ddpm:
+        return denoiser, {"push": classifier_push(log_prob, guidance_scale)}
+    return static_threshold(classifier_guidance(denoiser, log_prob, guidance_scale)), {}
 
 
 def class_log_prob(classifier: nn.Module, xt: Tensor, t, label: Tensor) -> Tensor:
@@ -48,5 +56,5 @@ def load(name: str = "classifier-garments", model: str = "ddpm-garments") -> Cla
 
 
 def loss(network, batch: dict[str, Tensor]) -> Tensor:
-    """How surprised the classifier is by each label of a batch (B,)."""
+    """The classifier's cross-entropy for each label of a batch (B,)."""
     return cross_entropy(network(batch["xt"], batch["t"]).float(), batch["label"], reduction="none")

@@ -1,4 +1,4 @@
-"""A class-conditional GAN, the opponent of guided diffusion: pictures in one step (Brock et al. 2019, BigGAN)."""
+"""A class-conditional GAN, the baseline of guided diffusion: images in one step (Brock et al. 2019, BigGAN)."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class ClassGAN:
 
     @torch.no_grad()
     def sample(self, label: Tensor, truncation: float | None = None, seed: int = 0) -> Tensor:
-        """A picture for each label (B,): (B, channels, 32, 32).
+        """An image for each label (B,): (B, channels, 32, 32).
 
-        truncation: the largest size of a number in z (BigGAN's truncation trick: less variety, fewer failures).
+        truncation: the largest |z| (BigGAN's truncation trick: less variety, fewer failures).
         """
-        z = latents(len(label), self.network.latent, truncation, seeded(seed))
+        z = latents(len(label), self.network.latent_dim, truncation, seeded(seed))
         where = next(self.network.parameters()).device
         with autocast(where):
             return self.network(z.to(where), torch.as_tensor(label).to(where)).float()
 
 
 def latents(n: int, size: int, truncation: float | None, generator: torch.Generator) -> Tensor:
-    """Normal numbers (n, size), none larger than `truncation`. ValueError when that is not above 0."""
+    """Normal numbers (n, size) of at most `truncation` in size. ValueError unless that is above 0."""
     if truncation is None:
         return torch.randn(n, size, generator=generator)
     if not truncation > 0:
@@ -46,6 +46,6 @@ def load(name: str = "gan-garments") -> ClassGAN:
 
 
 def loss(network, batch: dict[str, Tensor], penalty: float) -> Tensor:
-    """What discriminator and generator lose on each example of a batch (B,), with the weight of the penalty."""
-    judge, maker, slope = network(batch["z"], batch["label"], batch["pictures"])
-    return judge + maker + penalty / 2 * slope.mean()
+    """The losses of discriminator and generator for each example of a batch (B,), plus the weighted penalty."""
+    discriminator, generator, gradient_penalty = network(batch["z"], batch["label"], batch["images"])
+    return discriminator + generator + penalty / 2 * gradient_penalty.mean()

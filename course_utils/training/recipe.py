@@ -13,55 +13,66 @@ from PIL import Image
 from torch import Tensor, nn
 
 from course_utils import runtime
+from course_utils.datasets import to_model_range
+from course_utils.systems.model import Model
 
 
 class Recipe:
-    """A network, its batches and its loss. Each recipe is a subclass in `training/recipes`.
+    """A network, its batches and its loss. Each recipe is a subclass in `training/recipes`."""
 
-    name: of the recipe and of the checkpoint. data: the pictures, in words. images: how many to see when nobody says
-    otherwise. lr: the highest learning rate, reached after `warmup` batches and then falling to zero. ema: how slowly
-    the averaged weights follow. betas: of AdamW. clip: the longest gradient. slow: beginnings of names of parameters
-    that learn at a tenth of the rate. seen: images so far, counted by the trainer, for a recipe whose data change on
-    the way.
-    """
-
-    name: str
-    data: str
-    images = 400_000
+    name: str  # of the recipe and of the checkpoint
+    data: str  # the training data, in words
+    images = 400_000  # default budget
     batch_size = 128
-    lr = 2e-3
-    warmup = 100
-    ema = 0.999
-    betas = (0.9, 0.99)
-    clip = 1.0
-    slow: tuple[str, ...] = ()
-    weight_decay = 0.01
+    lr = 2e-3  # maximum learning rate, which then falls linearly to zero
+    warmup = 100  # batches until the maximum
+    ema = 0.999  # decay of the averaged weights
+    betas = (0.9, 0.99)  # of AdamW
+    weight_decay = 0.01  # of AdamW
+    max_grad_norm = 1.0
+    slow: tuple[str, ...] = ()  # prefixes of parameters that learn at a tenth of the rate
     seed = 0
-    seen = 0
 
     def network(self) -> nn.Module:
         """A fresh network."""
         raise NotImplementedError
 
-    def batch(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """`n` training examples on the generator's device. All that is random about them comes from `generator`."""
+    def batch(self, n: int, generator: torch.Generator, images_seen: int = 0) -> dict[str, Tensor]:
+        """`n` training examples on the generator's device; all that is random about them comes from it.
+
+        `images_seen`: since the training began, for a recipe whose data change on the way.
+        """
         raise NotImplementedError
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
         """The loss of each example, (n,)."""
         raise NotImplementedError
 
-    def pictures(self, network: nn.Module) -> Tensor | None:
-        """A few pictures (N, C, H, W) in [-1, 1] that show how far the network is; None when it makes none."""
+    def preview(self, network: nn.Module) -> Tensor | None:
+        """A few images (N, C, H, W) in [-1, 1] that show how far the network is; None when it makes none."""
         return None
 
     def shipped(self, network: nn.Module) -> nn.Module:
-        """What of the trained network goes into the checkpoint: all of it, unless a recipe says otherwise."""
+        """The part of the trained network that goes into the checkpoint: all of it, unless a recipe says otherwise."""
         return network
 
     def measures(self, network: nn.Module) -> dict[str, float]:
         """How good the network is, on data it was not trained on."""
         return {}
+
+
+class DiffusionRecipe(Recipe):
+    """A recipe whose network is a denoiser: batches and loss are those of a `Model`."""
+
+    predicts = "x0"  # output of the network: eps, x0 or v
+    weight = "soft-v"  # of the loss, a name in diffusion.losses.WEIGHTS
+
+    def model(self, network: nn.Module) -> Model:
+        """The network with its schedule and the weight of its loss."""
+        return Model(network, weight=self.weight)
+
+    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        return self.model(network).loss(batch)
 
 
 def names() -> list[str]:
@@ -84,9 +95,9 @@ def recorded(name: str) -> dict:
     return json.loads(_of_recorded(name, "training.json").read_text(encoding="utf-8"))
 
 
-def recorded_pictures(name: str, size: int = 32, columns: int = 8) -> Tensor:
-    """What that run drew with its last weights, (N, C, size, size) in [-1, 1]. ValueError when there is no such run."""
-    grid = torch.from_numpy(np.atleast_3d(np.array(Image.open(_of_recorded(name, "pictures.png"))))) / 127.5 - 1
+def recorded_images(name: str, size: int = 32, columns: int = 8) -> Tensor:
+    """The last samples of that run, (N, C, size, size) in [-1, 1]. ValueError when there is no such run."""
+    grid = to_model_range(torch.from_numpy(np.atleast_3d(np.array(Image.open(_of_recorded(name, "preview.png"))))))
     rows = grid.view(grid.shape[0] // size, size, columns, size, -1)
     return rows.permute(0, 2, 4, 1, 3).flatten(0, 1)
 

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from course_utils.datasets import to_pixels
 from course_utils.networks.weights import packed
 
 
@@ -21,12 +22,12 @@ class RunError(RuntimeError):
 
 
 class Run:
-    """The folder of one training: `state.safetensors` (to go on from), `log.jsonl`, `pictures.png`, `checkpoint/`."""
+    """The folder of one training: `state.safetensors` (to go on from), `log.jsonl`, `preview.png`, `checkpoint/`."""
 
     def __init__(self, folder: Path):
         self.folder = Path(folder)
         self.state, self.log = self.folder / "state.safetensors", self.folder / "log.jsonl"
-        self.pictures, self.checkpoint = self.folder / "pictures.png", self.folder / "checkpoint"
+        self.preview, self.checkpoint = self.folder / "preview.png", self.folder / "checkpoint"
 
     def save(self, tensors: dict[str, Tensor], numbers: dict) -> None:
         """Write the state: a crash at any moment leaves the old one or the new one, never half of one."""
@@ -52,7 +53,7 @@ class Run:
         What else lies in the folder is not ours.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        for path in (self.state, self.log, self.pictures):
+        for path in (self.state, self.log, self.preview):
             path.unlink(missing_ok=True)
 
     def write_log(self, row: dict) -> None:
@@ -83,14 +84,14 @@ class Run:
         parts = [rows[i : i + several] for i in range(0, len(rows), several)]
         return [[part[-1]["images"], round(sum(row["loss"] for row in part) / len(part), 6)] for part in parts]
 
-    def write_pictures(self, pictures: Tensor, columns: int = 8) -> None:
-        """Write pictures (N, C, H, W) in [-1, 1] as one grid; what is left of the last row is black."""
-        blank = -torch.ones(-len(pictures) % columns, *pictures.shape[1:])
-        rows = [torch.cat(list(row), dim=-1) for row in torch.cat([pictures.cpu(), blank]).split(columns)]
-        grid = ((torch.cat(rows, dim=-2).clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
-        part = self.folder / "pictures.part"
+    def write_preview(self, images: Tensor, columns: int = 8) -> None:
+        """Write images (N, C, H, W) in [-1, 1] as one grid; the rest of the last row is black."""
+        blank = -torch.ones(-len(images) % columns, *images.shape[1:])
+        rows = [torch.cat(list(row), dim=-1) for row in torch.cat([images.cpu(), blank]).split(columns)]
+        grid = to_pixels(torch.cat(rows, dim=-2).clamp(-1, 1)).permute(1, 2, 0).numpy()
+        part = self.folder / "preview.part"
         Image.fromarray(grid.squeeze(-1) if grid.shape[-1] == 1 else grid).save(part, "png")
-        replace(part, self.pictures)
+        replace(part, self.preview)
 
     def write_checkpoint(self, network: nn.Module, record: dict) -> None:
         """Write the finished network, packed, with config.json and training.json."""

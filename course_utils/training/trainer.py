@@ -33,7 +33,7 @@ def train(recipe: Recipe, *, images: int | None = None, minutes: float | None = 
     resume: go on where the training in `folder` stopped (default data/runs/<recipe's name>), within its budget or a
     new one. again: begin anew where a training lies already. Ctrl-C and SIGTERM save and stop; the answer is then
     None. Under `accelerate launch` or `torchrun` the processes share each batch.
-    Raises ValueError for a bad budget, RunError for a folder that cannot be used so, or when the loss is no number.
+    Raises ValueError for a bad budget, RunError for a folder that cannot be used so, or when the loss is not finite.
     """
     budget = None if images is None and minutes is None else Budget(images, minutes)
     training = _Training(recipe, Run(folder or runtime.data_dir() / "runs" / recipe.name), progress)
@@ -117,7 +117,7 @@ class _Training:
                 if stopped or spent >= 1:
                     break
                 if quarter not in (None, int(4 * spent)):
-                    self._draw()
+                    self._preview()
                 quarter = int(4 * spent)
                 if time.monotonic() - saved > save_every:
                     self._save()
@@ -132,16 +132,15 @@ class _Training:
     def _step(self, spent: float) -> None:
         """One batch: everything random in it follows from the seed and the number of images seen."""
         accelerator, recipe = self.accelerator, self.recipe
-        recipe.seen = self.images
         generator = runtime.seeded(recipe.seed + self.images, accelerator.device)
         mine = slice(accelerator.process_index, None, accelerator.num_processes)
-        batch = {name: value[mine] for name, value in recipe.batch(recipe.batch_size, generator).items()}
+        batch = {name: value[mine] for name, value in recipe.batch(recipe.batch_size, generator, self.images).items()}
         warm = min(1.0, (self.images / recipe.batch_size + 1) / recipe.warmup)
         for group in self.optimiser.param_groups:
             group["lr"] = group["share"] * recipe.lr * warm * (1 - spent)
         loss = recipe.loss(self.network, batch).mean()
         accelerator.backward(loss)
-        accelerator.clip_grad_norm_(self.network.parameters(), recipe.clip)
+        accelerator.clip_grad_norm_(self.network.parameters(), recipe.max_grad_norm)
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.images += recipe.batch_size
@@ -150,7 +149,7 @@ class _Training:
 
     @torch.no_grad()
     def _follow(self) -> None:
-        """The averaged weights move a little towards the present ones; faster in the beginning."""
+        """The averaged weights move a little towards the current ones; faster in the beginning."""
         steps = self.images / self.recipe.batch_size
         decay = min(self.recipe.ema, (1 + steps) / (10 + steps))
         torch._foreach_lerp_(list(self.average.parameters()), list(self.plain.parameters()), 1 - decay)
@@ -184,15 +183,15 @@ class _Training:
 
     def _require(self, fine: bool) -> None:
         if not fine:
-            raise RunError(f"after {self.images:,} images the loss or the weights are no numbers any more, and nothing "
+            raise RunError(f"after {self.images:,} images the loss or the weights are not finite any more, and nothing "
                            "of that was saved. A smaller learning rate in the recipe usually helps.")
 
-    def _draw(self) -> None:
-        """Write a few pictures of the averaged network beside the log."""
+    def _preview(self) -> None:
+        """Write a few images of the averaged network beside the log."""
         if self.accelerator.is_main_process:
-            pictures = self.recipe.pictures(self.average)
-            if pictures is not None:
-                self.run.write_pictures(pictures)
+            images = self.recipe.preview(self.average)
+            if images is not None:
+                self.run.write_preview(images)
 
     def _state(self) -> Iterator[tuple[str, Tensor]]:
         yield "losses", torch.stack(self.losses) if self.losses else torch.empty(0)
@@ -204,7 +203,7 @@ class _Training:
 
     def _save(self) -> None:
         if self.accelerator.is_main_process:
-            # The averaged weights have followed the present ones: what is broken there is broken here
+            # The averaged weights have followed the current ones: what is broken there is broken here
             self._require(all(bool(value.isfinite().all()) for value in self.average.state_dict().values()))
             self.run.save(dict(self._state()), {"recipe": self.recipe.name, "images": self.images,
                                                 "seconds": self.seconds,
@@ -212,7 +211,7 @@ class _Training:
 
     def finish(self) -> nn.Module:
         """Measure the averaged network as it will be stored, write the checkpoint, return the network."""
-        self._draw()
+        self._preview()
         if self.accelerator.is_main_process:
             self._say("Measuring ...")
             shipped = self.recipe.shipped(self.average)

@@ -29,7 +29,7 @@ class NoSkips(Short):
 
 
 class NoTime(Short):
-    """Every picture is said to be at t = 0."""
+    """The time is always given as t = 0."""
 
     name = "no-time"
 
@@ -40,7 +40,7 @@ class NoTime(Short):
 
 
 class NoAttention(Short):
-    """No token asks another; the feed-forward layers stay."""
+    """Without attention between tokens; the feed-forward layers stay."""
 
     name = "no-attention"
 
@@ -52,35 +52,35 @@ class NoAttention(Short):
 
 
 class PredictsEps(Short):
-    """The network answers with the noise, trained with the plain error of it, as in DDPM."""
+    """The network predicts the noise, trained with its unweighted error, as in DDPM."""
 
     name = "predicts-eps"
     predicts, weight = "eps", "eps"
 
 
 class PredictsV(Short):
-    """The network answers with v, trained with the plain error of it."""
+    """The network predicts v, trained with its unweighted error."""
 
     name = "predicts-v"
     predicts, weight = "v", "v"
 
 
 class PredictsVSoft(PredictsV):
-    """The network answers with v; the weight on the error of x0 is that of `short`, so only the name differs."""
+    """The network predicts v; the weight on the error of x0 is that of `short`, so only the name differs."""
 
     name = "predicts-v-soft"
     weight = "soft-v"
 
 
 class Unweighted(Short):
-    """The plain error of x0: large noise levels count as much as small ones."""
+    """The unweighted error of x0: large noise levels count as much as small ones."""
 
     name = "unweighted"
     weight = "x0"
 
 
 class Nothing(nn.Module):
-    """In place of attention: adds nothing."""
+    """In place of attention: adds zero."""
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         return torch.zeros_like(x)

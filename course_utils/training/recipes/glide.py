@@ -1,8 +1,7 @@
-"""GLIDE on emoji scenes: base, upsampler, inpainting and the scorer of notebook 09."""
+"""GLIDE on emoji scenes: base, upsampler, inpainting and the noised CLIP of notebook 09."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -13,16 +12,17 @@ from course_utils.datasets import masks
 from course_utils.datasets.captions import caption
 from course_utils.datasets.scenes import Scene, Scenes
 from course_utils.datasets.vocabulary import FAMILIAR, said, words
+from course_utils.evaluation.scenes import evaluate, evaluation_scenes, means, render
 from course_utils.kernels import q_sample
 from course_utils.measure import psnr
-from course_utils.networks import NetworkError, NoisyScorer, TextUNet, load_network
-from course_utils.networks.scorer import contrastive_loss
+from course_utils.networks import NetworkError, NoisyCLIP, TextUNet, load_network
+from course_utils.networks.clip import contrastive_loss
 from course_utils.networks.text import Tokenizer
 from course_utils.runtime import seeded
-from course_utils.systems import ddpm, glide
+from course_utils.systems import glide
 from course_utils.systems.inpainting import MaskedImage
-from course_utils.training.recipe import Recipe
-from course_utils.training.recipes.scene_recogniser import drawn, means
+from course_utils.systems.model import SCHEDULE, noised
+from course_utils.training.recipe import DiffusionRecipe
 
 # Words of the longest caption
 LENGTH = 28
@@ -34,16 +34,14 @@ def data_of(shares: tuple[float, float, float]) -> str:
     return f"emoji scenes of 48 concepts, train split, {one} with one object, {two} with two, {three} with three"
 
 
-class SceneRecipe(Recipe):
+class SceneRecipe(DiffusionRecipe):
     """Captioned scenes of the 48 familiar concepts, made as they are needed and never twice."""
 
     shares = (0.5, 0.45, 0.05)
     data = data_of(shares)
     batch_size, p_uncond = 32, 0.1
-    predicts, weight = "x0", "soft-v"
-    condition: Sequence[str] = ("tokens",)
 
-    def scenes(self, n: int, generator: torch.Generator, split: str = "train") -> list[Scene]:
+    def scenes(self, n: int, generator: torch.Generator, split: str = "train", images_seen: int = 0) -> list[Scene]:
         """`n` scenes of a split."""
         numbers = torch.randint(2**40, (n,), generator=generator, device=generator.device)
         world = Scenes(split, length=2**40, among=FAMILIAR, shares=self.shares, coarse=True)
@@ -53,22 +51,20 @@ class SceneRecipe(Recipe):
     def tokenizer(self) -> Tokenizer:
         return Tokenizer(words(), LENGTH)
 
-    def batch(self, n: int, generator: torch.Generator, split: str = "train") -> dict[str, Tensor]:
-        scenes = self.scenes(n, generator, split)
+    def batch(self, n: int, generator: torch.Generator, images_seen: int = 0,
+              split: str = "train") -> dict[str, Tensor]:
+        scenes = self.scenes(n, generator, split, images_seen)
         tokens = self.tokenizer([scene.caption for scene in scenes]).to(generator.device)
-        return self.examples(scenes, generator) | {"tokens": glide.forgotten(tokens, generator, self.p_uncond)}
+        return self.examples(scenes, generator) | {"tokens": glide.drop_captions(tokens, generator, self.p_uncond)}
 
     def examples(self, scenes: list[Scene], generator: torch.Generator) -> dict[str, Tensor]:
-        """What training needs of scenes beside their captions."""
-        return ddpm.noised(drawn(scenes, 32, generator.device), generator)
-
-    def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
-        return ddpm.loss(network, batch, self.predicts, self.weight, condition=self.condition)
+        """A training batch from scenes, without their captions."""
+        return noised(render(scenes, 32, generator.device), generator)
 
     def held_out(self, network) -> list[dict[str, Tensor]]:
         """Batches of the test split, always the same."""
         generator = seeded(0, next(network.parameters()).device)
-        return [self.batch(64, generator, "test") for _ in range(8)]
+        return [self.batch(64, generator, split="test") for _ in range(8)]
 
     def measures(self, network) -> dict[str, float]:
         """The loss on scenes of the test split."""
@@ -87,25 +83,25 @@ class GLIDEBase(SceneRecipe):
     images = 480_000
     slow = ("text.blocks",)
 
-    def scenes(self, n: int, generator: torch.Generator, split: str = "train") -> list[Scene]:
+    def scenes(self, n: int, generator: torch.Generator, split: str = "train", images_seen: int = 0) -> list[Scene]:
         scenes = super().scenes(n, generator, split)
-        if split == "train" and self.seen < self.plain:
+        if split == "train" and images_seen < self.plain:
             return [replace(scene, caption=caption(scene, "medium", variant=2)) for scene in scenes]
         return scenes
 
     def examples(self, scenes: list[Scene], generator: torch.Generator) -> dict[str, Tensor]:
         # What a caption decides is decided under much noise
-        return ddpm.noised(drawn(scenes, 32, generator.device), generator, late=True)
+        return noised(render(scenes, 32, generator.device), generator, late=True)
 
     def network(self) -> TextUNet:
         shape = {"channels": 3, "widths": [64, 256], "middle": 4, "predicts": self.predicts}
         return TextUNet(words(), shape, LENGTH)
 
-    def pictures(self, network: TextUNet) -> Tensor:
-        return glide.TextConditional(network).sample([scene.caption for scene in asked("test", 32)])
+    def preview(self, network: TextUNet) -> Tensor:
+        return glide.TextConditional(network).sample([scene.caption for scene in evaluation_scenes("test", 32)])
 
     def measures(self, network: TextUNet) -> dict[str, float]:
-        """The loss, and how true samples are to captions of each split, where the judge of scenes is trained."""
+        """The loss, and how true samples are to captions of each split, where the recogniser of scenes is trained."""
         found = super().measures(network)
         try:
             recogniser = load_network("scene-recogniser")
@@ -113,32 +109,31 @@ class GLIDEBase(SceneRecipe):
             return found
         base = glide.TextConditional(network)
         for split in ("test", "unseen-style", "unseen-ground", "unseen-relation"):
-            scenes = asked(split, 256)
+            scenes = evaluation_scenes(split, 256)
             made = torch.cat([base.sample([scene.caption for scene in scenes[i : i + 64]], seed=i)
                               for i in range(0, len(scenes), 64)])
-            found |= means(recogniser.judge(made, said(scenes)), split)
+            found |= means(evaluate(recogniser, made, said(scenes)), split)
         return found
 
 
 class GLIDEUpsampler(SceneRecipe):
-    """From 32 x 32 and the caption to 64 x 64. The small pictures are drawn small, as those of the base."""
+    """From 32 x 32 and the caption to 64 x 64. The small images are rendered small, as those of the base."""
 
     name = "glide-upsampler"
     images, batch_size, lr = 150_000, 32, 1.5e-3
-    condition = ("tokens", "image", "vector")
 
     def network(self) -> TextUNet:
-        shape = {"channels": 3, "widths": [32, 64, 128], "middle": 2, "extra": 3, "pooled": 1,
+        shape = {"channels": 3, "widths": [32, 64, 128], "middle": 2, "image_channels": 3, "vector_dim": 1,
                  "predicts": self.predicts}
         return TextUNet(words(), shape, LENGTH, layers=2)
 
     def examples(self, scenes: list[Scene], generator: torch.Generator) -> dict[str, Tensor]:
-        large, small = (drawn(scenes, size, generator.device) for size in (64, 32))
-        level = glide.MOST_AUGMENTATION * torch.rand(len(scenes), generator=generator, device=generator.device)
-        return ddpm.noised(large, generator) | glide.shown(small, level, generator)
+        large, small = (render(scenes, size, generator.device) for size in (64, 32))
+        level = glide.MAX_AUGMENTATION * torch.rand(len(scenes), generator=generator, device=generator.device)
+        return noised(large, generator) | glide.enlarge_and_augment(small, level, generator)
 
-    def pictures(self, network: TextUNet) -> Tensor:
-        """Rows of eight: answers to small pictures, the originals."""
+    def preview(self, network: TextUNet) -> Tensor:
+        """Rows of eight: samples for small images, the originals."""
         made, large = self.answers(network, 16)
         return torch.cat([made[:8], large[:8], made[8:], large[8:]])
 
@@ -148,79 +143,58 @@ class GLIDEUpsampler(SceneRecipe):
 
     def answers(self, network: TextUNet, n: int) -> tuple[Tensor, Tensor]:
         """Samples of real small scenes, and the same scenes drawn large."""
-        scenes = asked("test", n)
-        made = glide.Upsampler(network).sample([scene.caption for scene in scenes], drawn(scenes, 32))
-        return made.cpu(), drawn(scenes, 64)
+        scenes = evaluation_scenes("test", n)
+        made = glide.Upsampler(network).sample([scene.caption for scene in scenes], render(scenes, 32))
+        return made.cpu(), render(scenes, 64)
 
 
 class GLIDEInpaint(GLIDEBase):
-    """The base goes on with four more channels: the kept part of the picture, and the mask."""
+    """The base goes on with four more channels: the kept part of the image, and the mask."""
 
     name = "glide-inpaint"
     data = SceneRecipe.data
     images, lr, plain = 100_000, 5e-4, 0
-    condition = ("tokens", "image")
 
     def network(self) -> TextUNet:
         return load_network("glide-base").widened(4)
 
     def examples(self, scenes: list[Scene], generator: torch.Generator) -> dict[str, Tensor]:
         mask = masks.mixed(len(scenes), 32, generator)
-        return MaskedImage.noised(drawn(scenes, 32, generator.device), mask, generator)
+        return MaskedImage.batch(render(scenes, 32, generator.device), mask, generator)
 
-    def pictures(self, network: TextUNet) -> Tensor:
-        """Rows of eight: pictures with holes, and filled ones."""
-        scenes, mask = asked("test", 16), masks.mixed(16, 32, seeded(0))
-        x0 = drawn(scenes, 32)
+    def preview(self, network: TextUNet) -> Tensor:
+        """Rows of eight: images with holes, and filled ones."""
+        scenes, mask = evaluation_scenes("test", 16), masks.mixed(16, 32, seeded(0))
+        x0 = render(scenes, 32)
         made = glide.Inpainter(network).sample([scene.caption for scene in scenes], x0, mask).cpu()
         return torch.cat([x0[:8] * mask[:8], made[:8], x0[8:] * mask[8:], made[8:]])
 
     def measures(self, network: TextUNet) -> dict[str, float]:
-        """The loss: how true a picture is to its caption, most of it real, would say little."""
+        """The loss: how true an image is to its caption, most of it real, would say little."""
         return SceneRecipe.measures(self, network)
 
 
-class GLIDEScorer(SceneRecipe):
-    """Which caption belongs to which noisy picture: the scorer of CLIP guidance."""
+class GLIDECLIP(SceneRecipe):
+    """Which caption belongs to which noisy image: the noised CLIP of CLIP guidance."""
 
-    name = "glide-scorer"
+    name = "glide-clip"
     shares = (0.6, 0.35, 0.05)
     data = data_of(shares)
     images, batch_size, lr, weight_decay, p_uncond = 300_000, 128, 1e-3, 0.05, 0.0
 
-    def network(self) -> NoisyScorer:
-        return NoisyScorer(words(), LENGTH)
+    def network(self) -> NoisyCLIP:
+        return NoisyCLIP(words(), LENGTH)
 
     def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
         return contrastive_loss(network(batch["xt"], batch["t"], batch["tokens"]))
 
-    def measures(self, network: NoisyScorer) -> dict[str, float]:
-        """The loss, and how often it finds a picture's caption among 64, at some times."""
+    def measures(self, network: NoisyCLIP) -> dict[str, float]:
+        """The loss, and how often it finds an image's caption among 64, at some times."""
         found, batches = super().measures(network), self.held_out(network)
         for t in (0, 250, 500, 750):
-            abar = ddpm.SCHEDULE.at(t, batches[0]["x0"]).float()
-            scores = [network(q_sample(batch["x0"], abar.expand(64), batch["seed"]), t, batch["tokens"]).cpu()
+            abar = SCHEDULE.at(t, batches[0]["x0"]).float()
+            logits = [network(q_sample(batch["x0"], abar.expand(64), batch["seed"]), t, batch["tokens"]).cpu()
                       for batch in batches]
-            right = [each.argmax(1) == torch.arange(64) for each in scores]
+            right = [each.argmax(1) == torch.arange(64) for each in logits]
             found[f"accuracy_at_{t}"] = round(torch.cat(right).float().mean().item(), 4)
         return found
-
-
-def asked(split: str, count: int) -> list[Scene]:
-    """Scenes whose captions say style and ground, and of two objects the relation, for measuring: always the same.
-
-    Half show one object and half two; with unseen styles and grounds all show one, with unseen relations two.
-    """
-    alone = {"unseen-style": count, "unseen-ground": count, "unseen-relation": 0}.get(split, count // 2)
-    scenes = []
-    for shares, wanted in (((1, 0, 0), alone), ((0, 1, 0), count - alone)):
-        world = Scenes(split, among=FAMILIAR, shares=shares, coarse=True)
-        complete = (scene for scene in map(world.scene, range(len(world))) if _says_all(scene))
-        scenes += [next(complete) for _ in range(wanted)]
-    return scenes
-
-
-def _says_all(scene: Scene) -> bool:
-    found = said([scene])
-    names = ("style", "ground") if len(scene.objects) == 1 else ("style", "ground", "relation")
-    return all(found[name] >= 0 for name in names)

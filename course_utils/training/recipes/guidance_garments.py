@@ -7,10 +7,12 @@ from torch import Tensor
 
 from course_utils.datasets import to_model_range
 from course_utils.datasets.garments import CLASSES, Garments
+from course_utils.evaluation.garments import scores
 from course_utils.networks import GAN, NoisyClassifier, UNet
 from course_utils.runtime import seeded
-from course_utils.systems import cfg, classifier, ddpm, gan
-from course_utils.training.recipes.ddpm_garments import judged
+from course_utils.systems import cfg, classifier, gan
+from course_utils.systems.model import SCHEDULE, noised
+from course_utils.training.recipe import DiffusionRecipe
 from course_utils.training.recipes.garment_recogniser import Labelled
 
 
@@ -21,41 +23,40 @@ class GuidanceRecipe(Labelled):
     batch_size = 64
 
 
-class CFGGarments(GuidanceRecipe):
-    """The U-Net of `ddpm-garments` with a class, which one example in ten does not say."""
+class CFGGarments(GuidanceRecipe, DiffusionRecipe):
+    """The U-Net of `ddpm-garments` with a class, which is dropped for one example in ten."""
 
     name = "cfg-garments"
-    images, predicts, weight, p_uncond = 500_000, "x0", "soft-v", 0.1
+    images, p_uncond = 500_000, 0.1
     samples = 4000
 
     def network(self) -> UNet:
-        return UNet(channels=1, predicts=self.predicts, classes=len(CLASSES))
+        return UNet(channels=1, predicts=self.predicts, num_classes=len(CLASSES))
 
-    def batch(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
-        return cfg.noised(*self.pick(n, generator), generator, self.p_uncond, len(CLASSES))
+    def batch(self, n: int, generator: torch.Generator, images_seen: int = 0) -> dict[str, Tensor]:
+        images, label = self.pick(n, generator)
+        return noised(images, generator, label=cfg.drop_labels(label, generator, self.p_uncond, len(CLASSES)))
 
-    def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
-        return ddpm.loss(network, batch, self.predicts, self.weight, condition=["label"])
-
-    def pictures(self, network: UNet) -> Tensor:
+    def preview(self, network: UNet) -> Tensor:
         return cfg.ClassConditional(network).sample(torch.arange(10).repeat(4))
 
     def measures(self, network: UNet) -> dict[str, float]:
         """The loss on the test split with labels, and of samples at scales 1 and 2 distance and accuracy."""
-        where, test = next(network.parameters()).device, Garments("test")
-        generator = seeded(0, where)
-        batches = [cfg.noised(to_model_range(images).to(where), labels.to(where), generator, 0.0, len(CLASSES))
-                   for images, labels in zip(test.images.split(500), test.labels.split(500))]
-        found = {"held_out_loss": round(torch.cat([self.loss(network, batch) for batch in batches]).mean().item(), 5)}
-        for scale in (1.0, 2.0):
+        model, test = self.model(network), Garments("test")
+        generator, losses = seeded(0, model.device), []
+        for images, label in zip(test.images.split(500), test.labels.split(500)):
+            x0 = to_model_range(images).to(model.device)
+            losses.append(model.loss(noised(x0, generator, label=label.to(model.device))))
+        found = {"held_out_loss": round(torch.cat(losses).mean().item(), 5)}
+        for guidance_scale in (1.0, 2.0):
             label, seeds = torch.arange(10).repeat(50), range(self.samples // 500)
-            made = [cfg.ClassConditional(network).sample(label, scale, seed=seed) for seed in seeds]
-            found |= scores(torch.cat(made), label.repeat(len(seeds)), f"scale_{scale:.0f}")
+            made = [cfg.ClassConditional(network).sample(label, guidance_scale, seed=seed) for seed in seeds]
+            found |= scores(torch.cat(made), label.repeat(len(seeds)), f"scale_{guidance_scale:.0f}")
         return found
 
 
 class PUncond05(CFGGarments):
-    """How often must the class be forgotten? Short trainings for a comparison, this one with 5%."""
+    """How often should the class be dropped? Short trainings for a comparison, this one with 5%."""
 
     name = "p-uncond-05"
     images, samples, p_uncond = 64_000, 1000, 0.05
@@ -89,10 +90,10 @@ class GANGarments(GuidanceRecipe):
     def network(self) -> GAN:
         return GAN(len(CLASSES))
 
-    def batch(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
-        pictures, label = self.pick(n, generator)
+    def batch(self, n: int, generator: torch.Generator, images_seen: int = 0) -> dict[str, Tensor]:
+        images, label = self.pick(n, generator)
         z = torch.randn(n, 64, generator=generator, device=generator.device)
-        return {"pictures": pictures, "label": label, "z": z}
+        return {"images": images, "label": label, "z": z}
 
     def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
         return gan.loss(network, batch, self.penalty)
@@ -103,7 +104,7 @@ class GANGarments(GuidanceRecipe):
         alone.generator.load_state_dict(network.generator.state_dict())
         return alone
 
-    def pictures(self, network: GAN) -> Tensor:
+    def preview(self, network: GAN) -> Tensor:
         return gan.ClassGAN(network).sample(torch.arange(10).repeat(4))
 
     def measures(self, network: GAN) -> dict[str, float]:
@@ -122,39 +123,32 @@ class ClassifierGarments(GuidanceRecipe):
     def network(self) -> NoisyClassifier:
         return NoisyClassifier(list(CLASSES))
 
-    def batch(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
-        pictures, label = self.pick(n, generator)
-        return self.noised(pictures, generator) | {"label": label}
+    def batch(self, n: int, generator: torch.Generator, images_seen: int = 0) -> dict[str, Tensor]:
+        images, label = self.pick(n, generator)
+        return self.noised(images, generator, label)
 
-    def noised(self, x0: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        return ddpm.noised(x0, generator)
+    def noised(self, x0: Tensor, generator: torch.Generator, label: Tensor) -> dict[str, Tensor]:
+        return noised(x0, generator, label=label)
 
     def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
         return classifier.loss(network, batch)
 
     def measures(self, network: NoisyClassifier) -> dict[str, float]:
         """Its accuracy on the test split at some times."""
-        where, test, found = next(network.parameters()).device, Garments("test"), {}
-        x0, labels = to_model_range(test.images).to(where), test.labels.to(where)
+        device, test, found = next(network.parameters()).device, Garments("test"), {}
+        x0, labels = to_model_range(test.images).to(device), test.labels.to(device)
         for t in (0, 250, 500, 750):
-            eps = torch.randn(x0.shape, generator=seeded(t, where), device=where)
-            right = [network(ddpm.SCHEDULE.jump(x, t, e), t).argmax(1) for x, e in zip(x0.split(500), eps.split(500))]
+            eps = torch.randn(x0.shape, generator=seeded(t, device), device=device)
+            right = [network(SCHEDULE.jump(x, t, e), t).argmax(1) for x, e in zip(x0.split(500), eps.split(500))]
             found[f"accuracy_at_{t}"] = round((torch.cat(right) == labels).float().mean().item(), 4)
         return found
 
 
 class CleanClassifierGarments(ClassifierGarments):
-    """The same network, which has never seen noise: what does *not* guide."""
+    """The same network, which has never seen noise: an example of what does *not* guide."""
 
     name = "classifier-garments-clean"
     images = 64_000
 
-    def noised(self, x0: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        return {"xt": x0, "t": torch.zeros(len(x0), dtype=torch.long, device=x0.device)}
-
-
-def scores(made: Tensor, label: Tensor, what: str) -> dict[str, float]:
-    """Distance of pictures to the test split, and the share that the recogniser gives its label."""
-    distance, named = judged(made)
-    return {f"frechet_{what}": round(distance, 3),
-            f"accuracy_{what}": round((named == label).float().mean().item(), 4)}
+    def noised(self, x0: Tensor, generator: torch.Generator, label: Tensor) -> dict[str, Tensor]:
+        return {"xt": x0, "t": torch.zeros(len(x0), dtype=torch.long, device=x0.device), "label": label}

@@ -1,4 +1,4 @@
-"""Photographs: SR3 for notebook 07, and for notebook 08 the unconditional model and both that learn to fill holes."""
+"""Photographs: SR3 for notebook 07, for notebook 08 the unconditional model and two that fill holes."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from course_utils.datasets.photographs import PhotographCrops
 from course_utils.measure import consistency, fool_rate, grid, psnr, seam, ssim, texture_distance, texture_features
 from course_utils.networks import UNet, load_network, widened
 from course_utils.runtime import seeded
-from course_utils.systems import ddpm, inpainting, sr3
-from course_utils.training.recipe import Recipe
+from course_utils.systems import inpainting, sr3
+from course_utils.systems.model import Model, noised
+from course_utils.systems.unconditional import Unconditional
+from course_utils.training.recipe import DiffusionRecipe
 
 SIZE = 64
 # Pixels in squares of two, for squares of four leave their grid in flat skies. Most of the work is done at 8 x 8
 SHAPE = {"channels": 3, "stem": 2, "widths": (32, 96, 160), "middle": 3}
 
 
-class PhotographRecipe(Recipe):
+class PhotographRecipe(DiffusionRecipe):
     """Random crops of the training photographs."""
 
     data = "photographs, train split, crops of 64 x 64 from a long side of 256 to 512, mirrored at random"
     batch_size, lr = 32, 1.5e-3
-    predicts, weight = "x0", "soft-v"
 
     def pick(self, n: int, generator: torch.Generator) -> Tensor:
         """`n` crops in [-1, 1] on the generator's device."""
@@ -38,16 +39,16 @@ class PhotographRecipe(Recipe):
 
     def held_out_loss(self, network: UNet, n: int = 512) -> dict[str, float]:
         """The loss on crops of the test photographs."""
-        where = next(network.parameters()).device
-        generator = seeded(0, where)
-        losses = [self.loss(network, self.examples(part.to(where), generator)) for part in self.held_out(n).split(128)]
+        device = next(network.parameters()).device
+        generator = seeded(0, device)
+        losses = [self.loss(network, self.examples(part.to(device), generator)) for part in self.held_out(n).split(128)]
         return {"held_out_loss": round(torch.cat(losses).mean().item(), 5)}
 
-    def batch(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
+    def batch(self, n: int, generator: torch.Generator, images_seen: int = 0) -> dict[str, Tensor]:
         return self.examples(self.pick(n, generator), generator)
 
     def examples(self, x0: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """What training needs of pictures x0 (n, 3, 64, 64)."""
+        """A training batch from images x0 (n, 3, 64, 64)."""
         raise NotImplementedError
 
     @cached_property
@@ -61,38 +62,38 @@ class SR3Photographs(PhotographRecipe):
     name, images = "sr3-photographs", 280_000
 
     def network(self) -> UNet:
-        return UNet(**SHAPE, extra=3, noise_level=True, predicts=self.predicts)
+        return UNet(**SHAPE, image_channels=3, noise_level=True, predicts=self.predicts)
 
     def examples(self, x0: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        return sr3.noised(x0, generator)
+        return noised(x0, generator, between=True, image=sr3.enlarge(sr3.shrink(x0)))
 
-    def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
-        return sr3.loss(network, batch, self.weight)
+    def model(self, network: UNet) -> Model:
+        return Model(sr3.Residual(network), weight=self.weight)
 
-    def pictures(self, network: UNet) -> Tensor:
-        """Rows of eight: enlarged small pictures, SR3's answers, their mean, the originals."""
+    def preview(self, network: UNet) -> Tensor:
+        """Rows of eight: enlarged small images, SR3's samples, their mean, the originals."""
         x0, system = self.held_out(8), sr3.SR3(network)
-        low = sr3.shrunk(x0)
+        low = sr3.shrink(x0)
         made = [part.cpu() for part in (system.sample(low), system.regression(low))]
-        return torch.cat([sr3.enlarged(low), *made, x0])
+        return torch.cat([sr3.enlarge(low), *made, x0])
 
     def measures(self, network: UNet) -> dict[str, float]:
         """On test photographs: how near a sample, the mean and bicubic enlargement come to the originals, and how real
         they look beside other crops."""
         system, found, (x0, others) = sr3.SR3(network), self.held_out_loss(network), self.held_out(256).split(128)
-        low, real = sr3.shrunk(x0), texture_features(x0)
-        for what, make in (("sample", system.sample), ("regression", system.regression), ("bicubic", sr3.enlarged)):
+        low, real = sr3.shrink(x0), texture_features(x0)
+        for what, make in (("sample", system.sample), ("regression", system.regression), ("bicubic", sr3.enlarge)):
             made = torch.cat([make(part).cpu() for part in low.split(64)])
             found |= {f"psnr_{what}": round(psnr(made, x0).mean().item(), 2),
                       f"ssim_{what}": round(ssim(made, x0).mean().item(), 4),
-                      f"consistency_{what}": round(consistency(made, low, sr3.shrunk).mean().item(), 6),
+                      f"consistency_{what}": round(consistency(made, low, sr3.shrink).mean().item(), 6),
                       f"texture_{what}": round(texture_distance(made, others), 2),
                       f"fool_rate_{what}": round(fool_rate(texture_features(made), real), 3)}
         return found
 
 
 class Photographs64(PhotographRecipe):
-    """Without a condition: what RePaint samples from, and what both others start from."""
+    """Without a condition: RePaint samples from it, and the two others start from it."""
 
     name, images = "photographs-64", 400_000
 
@@ -100,17 +101,14 @@ class Photographs64(PhotographRecipe):
         return UNet(**SHAPE, predicts=self.predicts)
 
     def examples(self, x0: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        return ddpm.noised(x0, generator)
+        return noised(x0, generator)
 
-    def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
-        return ddpm.loss(network, batch, self.predicts, self.weight)
-
-    def pictures(self, network: UNet) -> Tensor:
-        return ddpm.DDPM(network).sample(32, steps=50, size=SIZE)
+    def preview(self, network: UNet) -> Tensor:
+        return Unconditional(network).sample(32, steps=50, size=SIZE)
 
     def measures(self, network: UNet) -> dict[str, float]:
         """The loss on the test photographs, and the texture of samples beside theirs."""
-        made = torch.cat([ddpm.DDPM(network).sample(64, steps=50, seed=seed, size=SIZE).cpu() for seed in range(2)])
+        made = torch.cat([Unconditional(network).sample(64, steps=50, seed=seed, size=SIZE).cpu() for seed in range(2)])
         return self.held_out_loss(network) | {"texture_50_steps": round(texture_distance(made, self.held_out(128)), 2),
                                               "grid": round(grid(made, SHAPE["stem"]), 3)}
 
@@ -121,25 +119,25 @@ class FillsHoles(PhotographRecipe):
     data = PhotographRecipe.data + ", with holes of four kinds"
     images, lr = 160_000, 7e-4
     system: type[inpainting.Learned]
-    extra: int
+    image_channels: int
 
     def network(self) -> UNet:
-        return widened(load_network("photographs-64"), self.extra)
+        return widened(load_network("photographs-64"), self.image_channels)
 
     def examples(self, x0: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        return self.system.noised(x0, masks.mixed(len(x0), SIZE, generator), generator)
+        return self.system.batch(x0, masks.mixed(len(x0), SIZE, generator), generator)
 
-    def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
-        return self.system.loss(network, batch, self.weight)
+    def model(self, network: UNet) -> Model:
+        return Model(self.system.wrap(network), weight=self.weight)
 
-    def pictures(self, network: UNet) -> Tensor:
-        """Rows of eight: the hole, three answers, the original."""
+    def preview(self, network: UNet) -> Tensor:
+        """Rows of eight: the hole, three samples, the original."""
         x0, mask = self.held_out(8), masks.mixed(8, SIZE, seeded(0))
         made = [self.system(network).sample(x0, mask, seed=seed).cpu() for seed in range(3)]
         return torch.cat([x0 * mask, *made, x0])
 
     def measures(self, network: UNet) -> dict[str, float]:
-        """The loss on the test photographs, and whether the seam shows and the filled pictures look real."""
+        """The loss on the test photographs, and whether the seam shows and the filled images look real."""
         x0, others = self.held_out(256).split(128)
         mask = masks.mixed(len(x0), SIZE, seeded(0))
         parts = zip(x0.split(64), mask.split(64))
@@ -152,11 +150,11 @@ class PalettePhotographs(FillsHoles):
     """Palette: the hole full of noise, beside xt."""
 
     name = "palette-photographs"
-    system, extra = inpainting.Palette, 3
+    system, image_channels = inpainting.Palette, 3
 
 
 class InpaintPhotographs(FillsHoles):
-    """GLIDE's and Stable Diffusion's way: the picture with an empty hole, and the mask."""
+    """GLIDE's and Stable Diffusion's way: the image with an empty hole, and the mask."""
 
     name = "inpaint-photographs"
-    system, extra = inpainting.MaskedImage, 4
+    system, image_channels = inpainting.MaskedImage, 4

@@ -1,0 +1,33 @@
+"""What users give to systems, checked once: a sentence for what does not fit."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def check_images(images: Tensor, device: torch.device) -> Tensor:
+    """Images (B, C, H, W) in [-1, 1], on the device. ValueError for others."""
+    if images.ndim != 4 or not images.is_floating_point() or not bool((images.abs() <= 1.01).all()):
+        raise ValueError(f"images must be floats (B, C, H, W) in [-1, 1]; got {tuple(images.shape)}, "
+                         f"{images.dtype}. Use datasets.to_model_range() for pixels.")
+    return images.to(device)
+
+
+def check_mask(mask: Tensor, images: Tensor) -> Tensor:
+    """Masks (B, 1, H, W) of 0 and 1 for images (B, C, H, W), on their device. ValueError for others."""
+    wanted = (len(images), 1, *images.shape[2:])
+    if mask.shape != wanted or not bool(((mask == 0) | (mask == 1)).all()):
+        raise ValueError(f"masks must be {wanted}, 1 where the image is kept and 0 in the hole; got "
+                         f"{tuple(mask.shape)}, {mask.min().item():g}..{mask.max().item():g}.")
+    return mask.to(images)
+
+
+def check_labels(label: Tensor, num_classes: int, or_none: bool = False) -> Tensor:
+    """Labels (B,) as int64. ValueError unless they are integers in 0..num_classes-1 (`or_none`: or `num_classes`)."""
+    label, last = torch.as_tensor(label), num_classes - 1 + or_none
+    if label.ndim != 1 or label.is_floating_point() or bool((label < 0).any()) or bool((label > last).any()):
+        none = f" (or {num_classes}: none)" if or_none else ""
+        raise ValueError(f"labels must be integers in 0..{num_classes - 1}{none}, one for each image; got "
+                         f"{label.tolist() if label.numel() < 9 else tuple(label.shape)}.")
+    return label.long()
