@@ -13,7 +13,7 @@ from torch import Tensor
 from course_utils import runtime
 from course_utils.kernels import dispatch, guided, noising, norm
 from course_utils.networks import UNet
-from course_utils.systems import ddpm
+from course_utils.systems.unconditional import Unconditional
 
 QUANTILES = (0.5, 0.2, 0.8)
 # (B, C, H, W); of the garment network's layers, of its pictures, and large
@@ -202,16 +202,17 @@ def _network(where: torch.device) -> dict[str, dict[str, list[float]]]:
         torch.manual_seed(0)
         network = UNet().to(where)
         optimiser = torch.optim.AdamW(network.parameters(), fused=True)
+        system = Unconditional(network)
         x0, generator = torch.zeros(64, 1, 32, 32, device=where), runtime.seeded(0, where)
 
-        def step(network=network, optimiser=optimiser, x0=x0, generator=generator) -> None:
+        def step(model=system.model, optimiser=optimiser, x0=x0, generator=generator) -> None:
             with runtime.autocast(where, training=True):
-                loss = ddpm.loss(network, ddpm.noised(x0, generator), "x0", "soft-v").mean()
+                loss = model.loss(model.batch(x0, generator)).mean()
             loss.backward()
             optimiser.step()
             optimiser.zero_grad()
 
-        for name, run in zip(found, (step, _call(ddpm.DDPM(network).sample, 64))):
+        for name, run in zip(found, (step, _call(system.sample, 64))):
             with runtime.kernels_set_to(choice):
                 times = dispatch.triton.testing.do_bench(run, warmup=500, rep=3000, quantiles=QUANTILES)
             found[name][choice] = [round(value, 3) for value in times]

@@ -10,8 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from course_utils import runtime
 from course_utils.networks import NetworkError, Recogniser, UNet, load_network, training_record
-from course_utils.networks.checkpoints import KINDS
-from course_utils.networks.weights import LARGE, as_stored, packed, unpacked
+from course_utils.networks.weights import LARGE, Network, as_stored, packed, unpacked
 from course_utils.runtime import seeded
 from course_utils.training.run import Run
 from tests.tiny import alive
@@ -202,7 +201,7 @@ def _shipped_names() -> list[str]:
 @pytest.mark.parametrize("name", _shipped_names())
 def test_a_shipped_checkpoint_is_whole(name):
     network, record = load_network(name), training_record(name)
-    assert record["recipe"] == name and isinstance(network, KINDS[record["network"]])
+    assert record["recipe"] == name and isinstance(network, Network.kinds[record["network"]])
     assert record["parameters"] == sum(p.numel() for p in network.parameters())
     assert {"data", "images", "seconds", "hardware", "precision", "torch", "measures", "curve"} <= set(record)
     assert record["curve"][-1][0] == record["images"] and record["curve"][-1][1] < record["curve"][0][1]

@@ -11,7 +11,8 @@ from course_utils.diffusion import Prediction, ddim, ddpm
 from course_utils.measure import frechet_distance, precision_recall
 from course_utils.networks import load_network, training_record
 from course_utils.runtime import seeded
-from course_utils.systems.ddpm import load, noised
+from course_utils.systems.model import noised
+from course_utils.systems.unconditional import load
 
 PICTURES = 300
 
@@ -51,7 +52,7 @@ def test_it_beats_the_mean_picture_by_far(system):
     """x0 is guessed better than by the best constant, at each noise level but the last."""
     x0 = to_model_range(Garments("test").images[:200])
     for t in (50, 300, 600, 800):
-        xt = system.schedule.jump(x0, t, torch.randn(x0.shape, generator=seeded(0)))
+        xt = system.model.schedule.jump(x0, t, torch.randn(x0.shape, generator=seeded(0)))
         guess = system.denoiser()(xt, t).x0
         assert (guess - x0).square().mean() < 0.5 * (x0.mean(0) - x0).square().mean()
 
@@ -64,10 +65,10 @@ def test_a_whole_trajectory_equals_diffusers(system, kind):
 
     def denoiser(xt, t):
         x0 = network(xt, torch.full((len(xt),), t)).clamp(-1, 1)
-        return Prediction.of(xt, system.schedule.at(t, xt), x0=x0)
+        return Prediction.of(xt, system.model.schedule.at(t, xt), x0=x0)
 
     # diffusers' own choice of times
-    schedule = _With(system.schedule, list(range(950, -1, -50)))
+    schedule = _With(system.model.schedule, list(range(950, -1, -50)))
     ours = {"ddim": ddim, "ddpm": ddpm}[kind](denoiser, schedule, xT, 20, generator=seeded(5))
     library = {"ddim": DDIMScheduler, "ddpm": DDPMScheduler}[kind](1000, prediction_type="sample", clip_sample=False)
     library.betas, library.alphas_cumprod = schedule.beta, schedule.abar

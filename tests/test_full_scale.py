@@ -117,7 +117,7 @@ def test_ldm_super_resolution(hub):
     vqvae = VQModel(block_out_channels=(8, 8, 8), norm_num_groups=4, down_block_types=("DownEncoderBlock2D",) * 3,
                     up_block_types=("UpDecoderBlock2D",) * 3, latent_channels=3, num_vq_embeddings=16)
     pipeline = LDMSuperResolutionPipeline(vqvae.eval(), unet.eval(), DDIMScheduler())
-    scope = hub(pipeline, photographs=photographs, to_model_range=to_model_range, enlarge=sr3.enlarged)
+    scope = hub(pipeline, photographs=photographs, to_model_range=to_model_range, enlarge=sr3.enlarge)
     exec(cells("07_sr3")[0], scope)
     beside = []
     unet.register_forward_hook(lambda module, given, answer: beside.append(given[0][:, 3:]))

@@ -14,17 +14,18 @@ from course_utils.datasets.scenes import Scenes, make_scene, render_all
 from course_utils.datasets.sprites import STYLES, concepts
 from course_utils.datasets.vocabulary import COLOUR_NAMES, FAMILIAR, RELATIONS, said, truths, words
 from course_utils.diffusion.guidance import gradient
-from course_utils.networks import NoisyScorer, SceneRecogniser, TextUNet, load_network
-from course_utils.networks.scene_recogniser import fidelity
-from course_utils.networks.scorer import contrastive_loss
-from course_utils.networks.text import PAD, UNKNOWN, TextTransformer, Tokenizer
+from course_utils.evaluation.scenes import evaluation_scenes, fidelity, swap_objects
+from course_utils.networks import NoisyCLIP, SceneRecogniser, TextUNet, load_network
+from course_utils.networks.clip import contrastive_loss
+from course_utils.networks.text import PAD, UNKNOWN, TextEncoder, Tokenizer
 from course_utils.networks.weights import as_stored
 from course_utils.runtime import seeded
-from course_utils.systems import ddpm, glide
+from course_utils.systems import glide
+from course_utils.systems.model import Model, noised
 from course_utils.training import train
 from course_utils.training.recipes import glide as recipes
-from course_utils.training.recipes.glide import LENGTH, GLIDEBase, GLIDEInpaint, GLIDEScorer, GLIDEUpsampler, asked
-from course_utils.training.recipes.scene_recogniser import SceneRecogniserRecipe, swapped
+from course_utils.training.recipes.glide import GLIDECLIP, LENGTH, GLIDEBase, GLIDEInpaint, GLIDEUpsampler
+from course_utils.training.recipes.scene_recogniser import SceneRecogniserRecipe
 from course_utils.training.run import Run
 
 VOCABULARY = words()
@@ -106,13 +107,13 @@ def test_every_caption_gets_a_picture(caption):
 
 def test_padding_is_learned_and_stands_only_behind_the_caption():
     torch.manual_seed(0)
-    text, tokens = TextTransformer(9, 4, width=32, layers=1), torch.tensor([[2, 3, PAD, PAD], [2, 3, 4, 5]])
+    text, tokens = TextEncoder(9, 4, width=32, layers=1), torch.tensor([[2, 3, PAD, PAD], [2, 3, 4, 5]])
     assert torch.equal(text(tokens)[0][1], text.norm(text.words.weight[2:6] + text.places)), "blocks start as nothing"
     torch.nn.init.normal_(text.blocks[0].attention.out.weight, std=0.2)
-    every, summary = text(tokens)
+    every, pooled = text(tokens)
     own = torch.stack([text.words.weight[2:4].sum(0), text.words.weight[2:6].sum(0)])
-    assert every.shape == (2, 4, 32) and torch.allclose(summary, every[:, -1] + own, atol=1e-6)
-    summary[:, 0].sum().backward()
+    assert every.shape == (2, 4, 32) and torch.allclose(pooled, every[:, -1] + own, atol=1e-6)
+    pooled[:, 0].sum().backward()
     assert not text.padding.grad[:2].any() and text.padding.grad[2:].any(1).all()
     assert text.places.grad.any(1).all() and not text.words.weight.grad[PAD].any()
     with pytest.raises(ValueError, match=r"tokens must be \(B, 4\), .*; got \(2, 3\)"):
@@ -122,8 +123,8 @@ def test_padding_is_learned_and_stands_only_behind_the_caption():
 def test_the_loss_of_the_picture_reaches_the_words_and_every_word_counts():
     network = tiny().train()
     tokens = network.tokenizer(CAPTIONS)
-    batch = ddpm.noised(torch.randn(4, 3, 8, 8, generator=seeded(0)), seeded(0)) | {"tokens": tokens}
-    ddpm.loss(network, batch, "x0", "soft-v", condition=["tokens"]).mean().backward()
+    batch = noised(torch.randn(4, 3, 8, 8, generator=seeded(0)), seeded(0), tokens=tokens)
+    Model(network).loss(batch).mean().backward()
     used = tokens[tokens != PAD].unique()
     assert network.text.words.weight.grad[used].any(1).all()
     for part in (network.text.padding, network.unet.pooled.weight, network.unet.middle[0].attention.context_kv.weight):
@@ -134,15 +135,15 @@ def test_the_loss_of_the_picture_reaches_the_words_and_every_word_counts():
 
 
 def test_a_vector_is_wanted_by_the_networks_that_take_one():
-    for network, size, vector in ((tiny(), 32, torch.zeros(4, 1)), (tiny(pooled=1), 33, None)):
-        with pytest.raises(ValueError, match=f"made with pooled={size}, but `vector` has the shape"):
+    for network, size, vector in ((tiny(), 32, torch.zeros(4, 1)), (tiny(vector_dim=1), 33, None)):
+        with pytest.raises(ValueError, match=f"made with vector_dim={size}, but `vector` has the shape"):
             network(torch.zeros(4, 3, 8, 8), 0, tokens=network.tokenizer(CAPTIONS), vector=vector)
 
 
 def test_networks_come_back_from_their_folders(tmp_path):
     judge = SceneRecogniser(list(concepts()), list(STYLES), list(COLOUR_NAMES), list(RELATIONS), width=8)
-    scorer = NoisyScorer(VOCABULARY, widths=(8, 16), width=32, layers=1)
-    for network in (tiny(pooled=1, extra=3), tiny().widened(4), scorer, judge):
+    scorer = NoisyCLIP(VOCABULARY, widths=(8, 16), width=32, layers=1)
+    for network in (tiny(vector_dim=1, image_channels=3), tiny().widened(4), scorer, judge):
         run = Run(tmp_path / type(network).__name__)
         run.write_checkpoint(network, {"network": type(network).__name__})
         again, stored = load_network(run.checkpoint), as_stored(network)
@@ -158,7 +159,7 @@ def test_networks_come_back_from_their_folders(tmp_path):
 @pytest.mark.parametrize("scale", [0.0, 1.0, 4.0])
 def test_guidance_is_the_formula(scale):
     network, xt, t = tiny(), torch.randn(4, 3, 32, 32, generator=seeded(0)), 400
-    guess = glide.TextConditional(network).denoiser(CAPTIONS, scale, threshold=None)(xt, t)
+    guess = glide.TextConditional(network).denoiser(CAPTIONS, scale)(xt, t)
     tokens = network.tokenizer(CAPTIONS)
     with torch.no_grad():
         given, free = (network(xt, t, tokens=some) for some in (tokens, torch.zeros_like(tokens)))
@@ -169,7 +170,7 @@ def test_guidance_is_the_formula(scale):
 
 def test_captions_are_forgotten_and_words_hidden_at_their_rates():
     tokens = Tokenizer(VOCABULARY, LENGTH)(CAPTIONS[:1]).expand(8000, -1)
-    forgotten = glide.forgotten(tokens, seeded(0), 0.2)
+    forgotten = glide.drop_captions(tokens, seeded(0), 0.2)
     empty = (forgotten == PAD).all(1)
     assert abs(empty.float().mean() - 0.2) < 0.02
     kept, there = forgotten[~empty], tokens[0] != PAD
@@ -184,12 +185,12 @@ def test_captions_are_forgotten_and_words_hidden_at_their_rates():
 def test_the_upsampler_sees_the_small_picture_and_how_noisy_it_is():
     low = torch.rand(500, 3, 4, 4, generator=seeded(0)) * 2 - 1
     level = torch.linspace(0, 0.5, 500)
-    seen = glide.shown(low, level, seeded(1))
-    clean = glide.shown(low, torch.zeros(500), seeded(1))["image"]
+    seen = glide.enlarge_and_augment(low, level, seeded(1))
+    clean = glide.enlarge_and_augment(low, torch.zeros(500), seeded(1))["image"]
     assert clean.shape == (500, 3, 8, 8) and torch.equal(seen["vector"][:, 0], level)
     noise = (seen["image"] - (1 - level**2).sqrt()[:, None, None, None] * clean).flatten(1).std(1)
     assert torch.allclose(noise, level, atol=0.08)
-    network = tiny(pooled=1, extra=3)
+    network = tiny(vector_dim=1, image_channels=3)
     with torch.no_grad():
         xt, tokens = torch.randn(2, 3, 8, 8, generator=seeded(0)), network.tokenizer(CAPTIONS[:2])
         plain = network(xt, 300, tokens=tokens, image=clean[:2], vector=torch.zeros(2, 1))
@@ -200,7 +201,7 @@ def test_the_upsampler_sees_the_small_picture_and_how_noisy_it_is():
 
 
 def test_the_cascade_draws_large_pictures():
-    base, upsampler = glide.TextConditional(tiny()), glide.Upsampler(tiny(pooled=1, extra=3))
+    base, upsampler = glide.TextConditional(tiny()), glide.Upsampler(tiny(vector_dim=1, image_channels=3))
     cascade = glide.GLIDE(base, upsampler)
     one = cascade.sample(CAPTIONS[:2], 3.0, steps=2)
     assert one.shape == (2, 3, 64, 64) and torch.equal(one, cascade.sample(CAPTIONS[:2], 3.0, steps=2))
@@ -212,7 +213,7 @@ def test_the_cascade_draws_large_pictures():
         upsampler.sample(CAPTIONS[:2], low, augmentation=0.9)
     with pytest.raises(ValueError, match="must be .B, 3, 32, 32., as the base draws them; got .2, 3, 64, 64."):
         upsampler.sample(CAPTIONS[:2], one.clamp(-1, 1))
-    with pytest.raises(ValueError, match="got 2 pictures and 1 captions"):
+    with pytest.raises(ValueError, match="got 2 images and 1 prompts"):
         upsampler.sample("a cat", low)
 
 
@@ -230,7 +231,7 @@ def test_the_widened_base_answers_as_before_and_keeps_what_is_known():
     inside = mask.bool().expand_as(made)
     assert torch.allclose(made[inside], known[inside], atol=1e-5)
     assert not torch.allclose(made[~inside], known[~inside], atol=0.1)
-    with pytest.raises(ValueError, match="masks must be .4, 1, 32, 32., 1 where the picture is kept"):
+    with pytest.raises(ValueError, match="masks must be .4, 1, 32, 32., 1 where the image is kept"):
         glide.Inpainter(wide).sample(CAPTIONS, known, mask / 2)
 
 
@@ -252,18 +253,18 @@ def test_the_contrastive_loss_asks_in_both_directions():
 
 def test_a_scorer_pushes_pictures_to_their_caption():
     torch.manual_seed(0)
-    scorer = NoisyScorer(VOCABULARY, widths=(8, 16), width=32, layers=1).eval()
+    scorer = NoisyCLIP(VOCABULARY, widths=(8, 16), width=32, layers=1).eval()
     xt, tokens = torch.randn(4, 3, 32, 32, generator=seeded(0)), scorer.tokenizer(CAPTIONS)
     scores = scorer(xt, 100, tokens)
     assert scores.shape == (4, 4) and scores.abs().max() <= scorer.scale * 1.001
     assert math.isclose(scorer.scale.item(), 1 / 0.07, rel_tol=1e-3)
     guided = glide.ClipGuided(glide.TextConditional(tiny()), scorer)
-    score = guided.score(CAPTIONS)
+    score = guided.log_prob(CAPTIONS)
     assert torch.allclose(score(xt, 100), scores.diagonal(), atol=1e-3)
     slope = gradient(score, xt, 100)
     step = 0.01 * slope / slope.flatten(1).norm(dim=1).amax()
     assert (score(xt + step, 100) > score(xt, 100)).all()
-    free, pushed = (guided.sample(CAPTIONS, scale, steps=3, text_scale=0.0) for scale in (0.0, 30.0))
+    free, pushed = (guided.sample(CAPTIONS, scale, steps=3, guidance_scale=0.0) for scale in (0.0, 30.0))
     assert pushed.shape == (4, 3, 32, 32) and pushed.isfinite().all() and not torch.equal(free, pushed)
 
 
@@ -321,14 +322,14 @@ def test_the_judge_takes_both_sizes_and_is_asked_for_pairs():
         seen = judge.look(to_model_range(render_all(scenes, size)), pair, at_once=4)
         assert {name: tuple(value.shape) for name, value in seen.items()} == {
             "concepts": (6, 98), "style": (6, 6), "ground": (6, 10), "count": (6, 3), "relation": (6, 6)}
-    with pytest.raises(ValueError, match="pictures must be .B, 3, 32, 32. or .B, 3, 64, 64.; got .1, 3, 16, 16."):
+    with pytest.raises(ValueError, match="images must be .B, 3, 32, 32. or .B, 3, 64, 64.; got .1, 3, 16, 16."):
         judge(torch.zeros(1, 3, 16, 16), torch.zeros(1, 2, dtype=torch.long))
 
 
 def test_the_judge_learns_all_it_is_asked():
     recipe = SceneRecogniserRecipe()
     one, two = (recipe.batch(16, seeded(5)) for _ in range(2))
-    assert one["pictures"].shape == (16, 3, 64, 64) and all(torch.equal(one[name], two[name]) for name in one)
+    assert one["images"].shape == (16, 3, 64, 64) and all(torch.equal(one[name], two[name]) for name in one)
     torch.manual_seed(0)
     network = SceneRecogniser(list(concepts()), list(STYLES), list(COLOUR_NAMES), list(RELATIONS), width=8)
     losses = recipe.loss(network, one)
@@ -339,8 +340,8 @@ def test_the_judge_learns_all_it_is_asked():
 
 def test_the_judge_cannot_know_an_order_without_looking():
     for scene in map(Scenes("unseen-relation").scene, range(40)):
-        (a, word, b), other = *scene.relations, swapped(scene)
-        assert swapped(other) == scene and {placed.concept for placed in other.objects} == {a, b}
+        (a, word, b), other = *scene.relations, swap_objects(scene)
+        assert swap_objects(other) == scene and {placed.concept for placed in other.objects} == {a, b}
         # Pictures of another shape may overlap more, or less
         assert [(b, word, a)] == other.relations or "in front of" in {word, other.relations[0][1]}
     held_out = {}
@@ -361,44 +362,42 @@ def test_the_judge_never_learns_from_its_own_test(monkeypatch):
             super().__init__(split, seed=seed, **options)
             worlds.append((split, seed))
 
-    class Blind:
-        def judge(self, pictures, said):
-            return {"concept": torch.ones(2)}
-
     monkeypatch.setattr(f"{module}.Scenes", Spy)
     SceneRecogniserRecipe().batch(2, seeded(0))
     learned = set(worlds)
     worlds.clear()
-    monkeypatch.setattr(f"{module}.drawn", lambda *_: None)
-    assert SceneRecogniserRecipe().measures(Blind())["concept_unseen-style_32"] == 1
+    monkeypatch.setattr(f"{module}.render", lambda *_: None)
+    monkeypatch.setattr(f"{module}.evaluate", lambda *_: {"concept": torch.ones(2)})
+    assert SceneRecogniserRecipe().measures(None)["concept_unseen-style_32"] == 1
     assert len(worlds) == 4 and learned and not learned & set(worlds)
 
 
 # --- recipes
 
 
-@pytest.mark.parametrize("kind", [GLIDEBase, GLIDEUpsampler, GLIDEInpaint, GLIDEScorer])
+@pytest.mark.parametrize("kind", [GLIDEBase, GLIDEUpsampler, GLIDEInpaint, GLIDECLIP])
 def test_batches_follow_from_their_generator(kind):
     one, two, other = (kind().batch(8, seeded(seed)) for seed in (3, 3, 4))
     assert all(len(value) == 8 and torch.equal(value, two[name]) for name, value in one.items())
     assert not torch.equal(one["x0"], other["x0"]) and one["x0"].shape[-1] == (64 if kind is GLIDEUpsampler else 32)
 
 
-@pytest.mark.parametrize("kind", [GLIDEBase, GLIDEUpsampler, GLIDEInpaint, GLIDEScorer])
+@pytest.mark.parametrize("kind", [GLIDEBase, GLIDEUpsampler, GLIDEInpaint, GLIDECLIP])
 def test_recipes_draw_and_measure(kind, monkeypatch):
     torch.manual_seed(0)
     judge = SceneRecogniser(list(concepts()), list(STYLES), list(COLOUR_NAMES), list(RELATIONS), width=8).eval()
     networks = {"glide-base": tiny(), "scene-recogniser": judge}
     monkeypatch.setattr(recipes, "load_network", networks.get)
-    monkeypatch.setattr(recipes, "asked", lambda split, count: asked(split, min(count, 16)))
-    network = {GLIDEBase: tiny, GLIDEUpsampler: lambda: tiny(pooled=1, extra=3), GLIDEInpaint: kind().network,
-               GLIDEScorer: lambda: NoisyScorer(VOCABULARY, LENGTH, widths=(8, 16), width=32, layers=1)}[kind]()
+    monkeypatch.setattr(recipes, "evaluation_scenes", lambda split, count: evaluation_scenes(split, min(count, 16)))
+    network = {GLIDEBase: tiny, GLIDEUpsampler: lambda: tiny(vector_dim=1, image_channels=3),
+               GLIDEInpaint: kind().network,
+               GLIDECLIP: lambda: NoisyCLIP(VOCABULARY, LENGTH, widths=(8, 16), width=32, layers=1)}[kind]()
     loss = kind().loss(network.train(), kind().batch(4, seeded(0)))
     loss.mean().backward()
     assert loss.shape == (4,) and all(parameter.grad is not None for parameter in network.parameters())
     network.eval().requires_grad_(False)
-    made, found = kind().pictures(network), kind().measures(network)
-    assert made is None if kind is GLIDEScorer else len(made) in (16, 32) and made.isfinite().all()
+    made, found = kind().preview(network), kind().measures(network)
+    assert made is None if kind is GLIDECLIP else len(made) in (16, 32) and made.isfinite().all()
     assert all(math.isfinite(value) for name, value in found.items() if not name.startswith("relation"))
     assert ("concept_unseen-style" in found) == (kind is GLIDEBase) and found["held_out_loss"] > 0
 
@@ -413,7 +412,7 @@ def test_training_shows_familiar_concepts_and_nothing_held_out():
 
 @pytest.mark.parametrize("split", ["test", "unseen-style", "unseen-ground", "unseen-relation"])
 def test_the_captions_for_measuring_say_everything(split):
-    scenes = asked(split, 12)
+    scenes = evaluation_scenes(split, 12)
     found = said(scenes)
     assert len(scenes) == 12 and (found["style"] >= 0).all() and (found["ground"] >= 0).all()
     assert torch.equal(found["relation"] >= 0, found["count"] == 2)
@@ -436,7 +435,7 @@ def test_a_training_goes_on_where_it_stopped(tmp_path):
         def network(self):
             return tiny().train()
 
-        def pictures(self, network):
+        def preview(self, network):
             return None
 
         def measures(self, network):
@@ -463,7 +462,7 @@ def test_a_training_goes_on_where_it_stopped(tmp_path):
 def test_the_base_meets_one_wording_first_and_then_all():
     said_of = {}
     for seen in (0, GLIDEBase.plain):
-        said_of[seen] = recipe_at(seen).scenes(200, seeded(1))
+        said_of[seen] = GLIDEBase().scenes(200, seeded(1), images_seen=seen)
     own = [replace(scene, caption="") for scene in said_of[GLIDEBase.plain]]
     assert [replace(scene, caption="") for scene in said_of[0]] == own, "the scenes are the same"
     for scene in said_of[0]:
@@ -472,12 +471,6 @@ def test_the_base_meets_one_wording_first_and_then_all():
         assert not any(word in scene.caption for word in ("right of", "below", "in front of")) or len(scene.objects) > 2
     later = [scene.caption for scene in said_of[GLIDEBase.plain]]
     assert sum("right of" in text for text in later) > 5 and sum(text.startswith("on ") for text in later) > 20
-    tested = {seen: [scene.caption for scene in recipe_at(seen).scenes(50, seeded(1), "test")] for seen in said_of}
+    tested = {seen: [scene.caption for scene in GLIDEBase().scenes(50, seeded(1), "test", seen)] for seen in said_of}
     assert tested[0] == tested[GLIDEBase.plain], "it is always measured with all wordings"
     assert GLIDEInpaint.plain == 0, "and goes on with them"
-
-
-def recipe_at(seen: int) -> GLIDEBase:
-    recipe = GLIDEBase()
-    recipe.seen = seen
-    return recipe

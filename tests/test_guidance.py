@@ -5,23 +5,25 @@ import math
 import pytest
 import torch
 
-from course_utils.diffusion import GaussianMixture, NoiseSchedule, ddim, ddpm, exact_denoiser
+from course_utils.diffusion import GaussianMixture, NoiseSchedule, Prediction, ddim, ddpm, exact_denoiser
 from course_utils.diffusion.guidance import (
     checked_scale,
     classifier_free_guidance,
     classifier_guidance,
     classifier_push,
+    dynamic_threshold,
     gradient,
-    guided_network_denoiser,
     scale_from_w,
+    static_threshold,
     w_from_scale,
 )
 from course_utils.measure import energy_distance, two_sample_p
 from course_utils.networks import GAN, NoisyClassifier
 from course_utils.runtime import seeded
 from course_utils.systems import cfg, gan
-from course_utils.systems import ddpm as unconditional
 from course_utils.systems.classifier import ClassifierGuided
+from course_utils.systems.model import Model, noised
+from course_utils.systems.unconditional import Unconditional
 from tests.tiny import alive
 
 SCHEDULE = NoiseSchedule.cosine()
@@ -100,7 +102,7 @@ def test_a_wrong_scale_is_a_sentence(scale):
 
 def tiny(**options):
     """A class-conditional system whose answers depend on the class."""
-    return cfg.ClassConditional(alive(classes=3, **options))
+    return cfg.ClassConditional(alive(num_classes=3, **options))
 
 
 @pytest.mark.parametrize("predicts", ["x0", "eps", "v"])
@@ -109,9 +111,9 @@ def test_one_batch_of_both_is_the_wrapper_around_two_denoisers(predicts, scale, 
     monkeypatch.setenv("COURSE_PRECISION", "no")
     model, xt = tiny(predicts=predicts), torch.randn(4, 1, 8, 8, generator=seeded(0))
     label = torch.tensor([0, 1, 2, 3])
-    given, free = model.denoiser(label, 1.0, None), model.denoiser(torch.full((4,), 3), 1.0, None)
+    given, free = model.denoiser(label), model.denoiser(torch.full((4,), 3))
     with torch.no_grad():
-        together = model.denoiser(label, scale, None)(xt, 300)
+        together = model.denoiser(label, scale)(xt, 300)
         apart = classifier_free_guidance(given, free, scale)(xt, 300)
     assert torch.allclose(together.x0, apart.x0, atol=1e-3) and torch.allclose(together.eps, apart.eps, atol=1e-3)
 
@@ -125,43 +127,50 @@ def test_the_condition_matters_and_the_picture_depends_on_seed_label_and_scale()
         assert not torch.equal(one, other)
 
 
-def test_dynamic_thresholding_is_passed_on():
-    label = torch.tensor([0, 1])
-    network = lambda xt, t, label: 5 * xt  # noqa: E731
-    xt = torch.randn(2, 1, 8, 8, generator=seeded(0))
-    for threshold, largest in ((None, 5), ("static", 1), (0.9, 1)):
-        denoiser = guided_network_denoiser(network, SCHEDULE, "x0", {"label": label}, {"label": label}, 2.0, threshold)
-        assert (denoiser(xt, 500).x0.abs().max() > 1.5) == (largest > 1)
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_thresholds_are_wrappers_around_any_denoiser(scale):
+    label, xt = torch.tensor([0, 1]), torch.randn(2, 1, 8, 8, generator=seeded(0))
+    of_network = Model(lambda xt, t, label: 5 * xt).denoiser({"label": label}, {"label": label}, scale)
+    plain = lambda xt, t: Prediction.of(xt, SCHEDULE.at(t, xt), x0=5 * xt)  # noqa: E731
+    for limit, within in ((lambda denoiser: denoiser, False), (static_threshold, True), (dynamic_threshold, True)):
+        one, other = (limit(denoiser)(xt, 500) for denoiser in (of_network, plain))
+        assert (one.x0.abs().max() <= 1) == within
+        for name in ("x0", "eps", "v"):
+            assert torch.allclose(getattr(one, name), getattr(other, name), atol=1e-5)
+        assert torch.allclose(one.towards(SCHEDULE.at(300, xt)), other.towards(SCHEDULE.at(300, xt)), atol=1e-5)
+    for wrong in (0, 1, 99.5):
+        with pytest.raises(ValueError, match="percentile must lie between 0 and 1"):
+            dynamic_threshold(plain, wrong)
 
 
 @pytest.mark.parametrize("label", [torch.tensor([0, 4]), torch.tensor([-1]), torch.tensor([0.5]), torch.tensor(1),
                                    torch.zeros(2, 2, dtype=torch.long)])
 def test_a_wrong_label_is_a_sentence(label):
-    with pytest.raises(ValueError, match="labels must be whole numbers in 0..2 .or 3: none."):
+    with pytest.raises(ValueError, match="labels must be integers in 0..2 .or 3: none."):
         tiny().sample(label)
 
 
 def test_labels_are_forgotten_at_the_rate_that_was_asked_for():
     x0, label = torch.zeros(4000, 1, 2, 2), torch.arange(4000) % 10
-    batch = cfg.noised(x0, label, seeded(0), 0.2, 10)
+    batch = noised(x0, seeded(0), label=cfg.drop_labels(label, seeded(0), 0.2, 10))
     assert abs((batch["label"] == 10).float().mean() - 0.2) < 0.03
     kept = batch["label"] < 10
     assert torch.equal(batch["label"][kept], label[kept])
 
 
 def test_a_classifier_guides_a_network():
-    model = unconditional.DDPM(alive())
+    model = Unconditional(alive())
     classifier = NoisyClassifier(["a", "b"], widths=(8, 16)).eval()
     guided = ClassifierGuided(model, classifier)
     xt = torch.randn(2, 1, 8, 8, generator=seeded(0))
     both = [guided.log_prob(torch.full((2,), label))(xt, 100).exp() for label in (0, 1)]
     assert torch.allclose(sum(both), torch.ones(2), atol=1e-4)
     label = torch.tensor([0, 1])
-    for stochastic in (True, False):
-        free, far = (guided.sample(label, scale, steps=3, size=8, stochastic=stochastic) for scale in (0.0, 50.0))
+    for sampler in (ddpm, ddim):
+        free, far = (guided.sample(label, scale, steps=3, size=8, sampler=sampler) for scale in (0.0, 50.0))
         assert far.isfinite().all() and not torch.equal(free, far)
-        assert stochastic or far.abs().max() <= 1.001
-    with pytest.raises(ValueError, match="labels must be whole numbers"):
+        assert sampler is ddpm or far.abs().max() <= 1.001
+    with pytest.raises(ValueError, match="labels must be integers"):
         guided.sample(torch.tensor([7]))
     with pytest.raises(ValueError, match="must be multiples of 4; got .1, 1, 6, 8."):
         classifier(torch.zeros(1, 1, 6, 8), 0)
@@ -172,13 +181,13 @@ def test_a_classifier_guides_a_network():
 
 def test_the_generator_learns_from_its_own_loss_and_the_discriminator_from_its_own():
     torch.manual_seed(0)
-    network = GAN(3, width=16, critic=8, latent=8)
+    network = GAN(3, width=16, critic=8, latent_dim=8)
     z, label, real = torch.randn(8, 8), torch.arange(8) % 3, torch.randn(8, 1, 32, 32).tanh()
-    judge, maker, slope = network(z, label, real)
-    assert judge.shape == maker.shape == (8,) and slope.shape == (1,)
-    for loss, moved, still in ((judge, network.discriminator, network.generator),
+    discriminator, maker, penalty = network(z, label, real)
+    assert discriminator.shape == maker.shape == (8,) and penalty.shape == (1,)
+    for loss, moved, still in ((discriminator, network.discriminator, network.generator),
                                (maker, network.generator, network.discriminator),
-                               (slope, network.discriminator, network.generator)):
+                               (penalty, network.discriminator, network.generator)):
         network.zero_grad()
         loss.sum().backward(retain_graph=True)
         assert any(p.grad is not None and p.grad.any() for p in moved.parameters())
@@ -197,7 +206,7 @@ def test_truncation_cuts_the_normal_distribution():
 
 
 def test_wrong_labels_for_a_gan_are_a_sentence():
-    network = GAN(3, width=16, critic=0, latent=8)
+    network = GAN(3, width=16, critic=0, latent_dim=8)
     with pytest.raises(ValueError, match="label .B,. in 0..2; got .2, 8., and labels 0..3"):
         network(torch.zeros(2, 8), torch.tensor([0, 3]))
     assert network(torch.zeros(2, 8), torch.tensor([0, 2])).shape == (2, 1, 32, 32)

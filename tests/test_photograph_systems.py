@@ -25,8 +25,9 @@ from course_utils.measure import (
 )
 from course_utils.networks import UNet, widened
 from course_utils.runtime import seeded
-from course_utils.systems import ddpm as unconditional
 from course_utils.systems import inpainting, sr3
+from course_utils.systems.model import Model, noised
+from course_utils.systems.unconditional import Unconditional
 from tests.tiny import alive
 
 SCHEDULE = NoiseSchedule.cosine()
@@ -49,14 +50,14 @@ def smooth(n: int, size: int = 64, seed: int = 0) -> torch.Tensor:
 
 
 def upscaler(**options) -> sr3.SR3:
-    return sr3.SR3(alive(channels=3, extra=3, noise_level=True, predicts="x0", **options))
+    return sr3.SR3(alive(channels=3, image_channels=3, noise_level=True, predicts="x0", **options))
 
 
 @pytest.mark.parametrize("schedule", [SCHEDULE, NoiseSchedule.linear(100), NoiseSchedule.cosine(13)])
 @pytest.mark.parametrize("sampler", [ddim, ddpm, dpmpp])
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_any_schedule_and_any_sampler_serve(schedule, sampler):
-    system, low = sr3.SR3(upscaler().network, schedule), sr3.shrunk(pictures())
+    system, low = sr3.SR3(upscaler().network, schedule), sr3.shrink(pictures())
     made = system.sample(low, steps=4, sampler=sampler)
     assert made.shape == (2, 3, 16, 16) and made.isfinite().all()
     assert torch.equal(made, system.sample(low, steps=4, sampler=sampler))
@@ -66,7 +67,7 @@ def test_any_schedule_and_any_sampler_serve(schedule, sampler):
 
 
 def test_what_counts_is_the_noise_level_not_the_time():
-    low, xt = sr3.shrunk(pictures()), torch.randn(2, 3, 16, 16, generator=seeded(1))
+    low, xt = sr3.shrink(pictures()), torch.randn(2, 3, 16, 16, generator=seeded(1))
     # Every second step of a schedule is a schedule, with other times for the same levels
     half = NoiseSchedule(1 - SCHEDULE.abar[1::2] / torch.cat([torch.ones(1), SCHEDULE.abar[1:-1:2]]))
     system = upscaler()
@@ -76,7 +77,7 @@ def test_what_counts_is_the_noise_level_not_the_time():
 
 
 def test_the_network_is_told_the_root_of_abar_and_the_enlarged_picture():
-    seen, low = {}, sr3.shrunk(pictures())
+    seen, low = {}, sr3.shrink(pictures())
 
     class Spy(torch.nn.Linear):
         noise_level, predicts, pooled = True, "x0", None
@@ -87,14 +88,13 @@ def test_the_network_is_told_the_root_of_abar_and_the_enlarged_picture():
 
     guess = sr3.SR3(Spy(1, 1)).denoiser(low)(torch.zeros(2, 3, 16, 16), 700)
     assert torch.allclose(seen["level"], SCHEDULE.abar[700].sqrt().float().expand(2))
-    assert torch.equal(seen["image"], sr3.enlarged(low)) and torch.equal(guess.x0, sr3.enlarged(low) + 0.125)
+    assert torch.equal(seen["image"], sr3.enlarge(low)) and torch.equal(guess.x0, sr3.enlarge(low) + 0.125)
 
 
 def test_a_training_batch():
-    x0 = pictures(4000, 4)
-    batch = sr3.noised(x0, seeded(0))
-    assert all(torch.equal(value, sr3.noised(x0, seeded(0))[name]) for name, value in batch.items())
-    assert torch.equal(batch["image"], sr3.enlarged(sr3.shrunk(x0)))
+    x0, model = pictures(4000, 4), upscaler().model
+    batch = model.batch(x0, seeded(0))
+    assert all(torch.equal(value, model.batch(x0, seeded(0))[name]) for name, value in batch.items())
     abar = batch["abar"].double()
     assert 0 < abar.min() and abar.max() <= 1
     # Between the schedule's levels, not on them, and as often in each part of time
@@ -108,29 +108,29 @@ def test_a_training_batch():
 
 
 def test_the_loss_reaches_every_weight():
-    network = alive(channels=3, extra=3, noise_level=True, predicts="x0").train()
-    loss = sr3.loss(network, sr3.noised(pictures(), seeded(0)), "soft-v")
+    network = alive(channels=3, image_channels=3, noise_level=True, predicts="x0").train()
+    model, x0 = sr3.SR3(network).model, pictures()
+    loss = model.loss(model.batch(x0, seeded(0), image=sr3.enlarge(sr3.shrink(x0))))
     loss.sum().backward()
     assert loss.shape == (2,) and all(p.grad is not None and p.grad.any() for p in network.parameters())
 
 
 def test_noise_on_the_small_picture():
-    x0 = pictures(500, 8)
-    batch = sr3.noised(x0, seeded(0), most=0.5)
-    level = batch["vector"][:, 0]
-    assert 0 <= level.min() and level.max() < 0.5 and abs(level.mean() - 0.25) < 0.03
-    off = batch["image"] - (1 - level**2).sqrt()[:, None, None, None] * sr3.enlarged(sr3.shrunk(x0))
+    x0, level = pictures(500, 8), torch.linspace(0, 0.5, 500)
+    condition = sr3.augment(sr3.enlarge(sr3.shrink(x0)), level, seeded(0))
+    assert torch.equal(condition["vector"][:, 0], level)
+    off = condition["image"] - (1 - level**2).sqrt()[:, None, None, None] * sr3.enlarge(sr3.shrink(x0))
     assert torch.allclose(off.flatten(1).std(1), level, atol=0.1)
-    system, low = upscaler(pooled=1), sr3.shrunk(pictures())
+    system, low = upscaler(vector_dim=1), sr3.shrink(pictures())
     clean, noisy = (system.sample(low, steps=2, noise=noise) for noise in (0.0, 0.4))
     assert not torch.equal(clean, noisy)
     assert system.regression(low).shape == clean.shape
-    with pytest.raises(ValueError, match="never seen noise on its small pictures. Leave `noise` at 0"):
+    with pytest.raises(ValueError, match="never seen noise on its small images. Leave `noise` at 0"):
         upscaler().sample(low, noise=0.1)
 
 
 def test_the_regression_answer_is_one_call_without_chance():
-    system, low = upscaler(), sr3.shrunk(pictures())
+    system, low = upscaler(), sr3.shrink(pictures())
     first = system.regression(low)
     assert torch.equal(first, system.regression(low)) and first.shape == (2, 3, 16, 16)
     assert first.abs().max() <= 1 and not first.requires_grad
@@ -138,38 +138,38 @@ def test_the_regression_answer_is_one_call_without_chance():
 
 def test_small_and_large_again():
     x0 = smooth(3)
-    low = sr3.shrunk(x0)
-    assert low.shape == (3, 3, 16, 16) and sr3.enlarged(low).shape == x0.shape
+    low = sr3.shrink(x0)
+    assert low.shape == (3, 3, 16, 16) and sr3.enlarge(low).shape == x0.shape
     assert torch.allclose(low.mean((2, 3)), x0.mean((2, 3)), atol=0.05)
-    assert sr3.shrunk(torch.ones(1, 1, 8, 8)).allclose(torch.ones(1, 1, 2, 2))
+    assert sr3.shrink(torch.ones(1, 1, 8, 8)).allclose(torch.ones(1, 1, 2, 2))
     # What is too fine for the small picture melts into grey; every fourth pixel would be all white or all black
     fine = ((torch.arange(64) % 2) * 2.0 - 1).expand(1, 1, 64, 64)
-    assert sr3.shrunk(fine).abs().max() < 0.1
+    assert sr3.shrink(fine).abs().max() < 0.1
 
 
 @pytest.mark.parametrize("low", [torch.zeros(3, 4, 4), torch.full((1, 3, 4, 4), 255.0),
                                  torch.zeros(1, 3, 4, 4, dtype=torch.uint8), torch.full((1, 3, 4, 4), math.nan)])
 def test_other_small_pictures_are_a_sentence(low):
-    with pytest.raises(ValueError, match=r"pictures must be floats .* in \[-1, 1\]; got .*to_model_range"):
+    with pytest.raises(ValueError, match=r"images must be floats .* in \[-1, 1\]; got .*to_model_range"):
         upscaler().sample(low)
 
 
 def test_a_network_that_knows_times_is_a_sentence():
     for other in ({}, {"noise_level": True, "predicts": "eps"}):
         with pytest.raises(ValueError, match=r"takes a noise level in place of t, and predicts x0: UNet\(noise_level"):
-            sr3.SR3(alive(channels=3, extra=3, **other))
+            sr3.SR3(alive(channels=3, image_channels=3, **other))
 
 
 # Wider networks
 
 
 @pytest.mark.parametrize("stem", [1, 2, 4])
-@pytest.mark.parametrize("extra", [3, 4])
-def test_a_widened_network_answers_as_before(stem, extra):
+@pytest.mark.parametrize("image_channels", [3, 4])
+def test_a_widened_network_answers_as_before(stem, image_channels):
     network = alive(channels=3, stem=stem).double()
-    wide = widened(network, extra).double()
+    wide = widened(network, image_channels).double()
     xt, t = torch.randn(2, 3, 16, 16, generator=seeded(0)).double(), torch.tensor([100, 800])
-    image = torch.randn(2, extra, 16, 16, generator=seeded(1)).double()
+    image = torch.randn(2, image_channels, 16, 16, generator=seeded(1)).double()
     assert torch.allclose(wide(xt, t, image=image), network(xt, t), atol=1e-9)
     assert all(p.requires_grad for p in wide.parameters()) and wide.training
     wide(xt, t, image=image).sum().backward()
@@ -183,8 +183,8 @@ def test_a_widened_network_saves_and_loads_itself(tmp_path):
     network = UNet(channels=3, widths=(8, 16), middle=1, predicts="v")
     widened(network, 4).save_pretrained(tmp_path)
     again = UNet.from_pretrained(tmp_path)
-    assert again.takes["image"] == ("extra", 4) and again.predicts == "v" and len(again.middle) == 1
-    with pytest.raises(ValueError, match="has extra=4 channels beside xt already; widen the one"):
+    assert again.takes["image"] == ("image_channels", 4) and again.predicts == "v" and len(again.middle) == 1
+    with pytest.raises(ValueError, match="has image_channels=4 already; widen the one"):
         widened(again, 1)
 
 
@@ -253,7 +253,7 @@ def test_what_is_known_gets_the_noise_of_each_time():
 
 
 @pytest.mark.parametrize("options,sentence", [
-    ({"mask": torch.tensor([1.0, 0.5])}, r"1 where the picture \(3, 2\) is kept and 0 in the hole.*got \(2,\), 0.5..1"),
+    ({"mask": torch.tensor([1.0, 0.5])}, r"1 where the image \(3, 2\) is kept and 0 in the hole.*got \(2,\), 0.5..1"),
     ({"mask": torch.zeros(3)}, r"got \(3,\), 0..0"),
     ({"mask": torch.zeros(4, 3, 2)}, r"got \(4, 3, 2\)"),
     ({"known": torch.zeros(2)}, "`known` of the shape of xT"),
@@ -271,9 +271,9 @@ def test_repaint_says_what_it_needs(options, sentence):
 
 def systems() -> dict:
     network = alive(channels=3)
-    return {"repaint": inpainting.RePaint(unconditional.DDPM(network)),
-            "palette": inpainting.Palette(alive(channels=3, extra=3)),
-            "masked-image": inpainting.MaskedImage(alive(channels=3, extra=4))}
+    return {"repaint": inpainting.RePaint(Unconditional(network)),
+            "palette": inpainting.Palette(alive(channels=3, image_channels=3)),
+            "masked-image": inpainting.MaskedImage(alive(channels=3, image_channels=4))}
 
 
 @pytest.mark.parametrize("name", ["repaint", "palette", "masked-image"])
@@ -305,33 +305,41 @@ def test_wrong_masks_and_pictures_are_sentences(name):
     system, known = systems()[name], pictures()
     for mask in (torch.full((2, 1, 16, 16), 255.0), torch.ones(2, 16, 16), torch.ones(1, 1, 16, 16),
                  torch.full((2, 1, 16, 16), 0.5)):
-        with pytest.raises(ValueError, match=r"masks must be \(2, 1, 16, 16\), 1 where the picture is kept and 0 in"):
+        with pytest.raises(ValueError, match=r"masks must be \(2, 1, 16, 16\), 1 where the image is kept and 0 in"):
             system.sample(known, mask, steps=2)
-    with pytest.raises(ValueError, match=r"pictures must be floats .* in \[-1, 1\]; got .*to_model_range"):
+    with pytest.raises(ValueError, match=r"images must be floats .* in \[-1, 1\]; got .*to_model_range"):
         system.sample(known * 200, torch.ones(2, 1, 16, 16), steps=2)
 
 
 def test_what_the_networks_are_told():
     x0, mask = pictures(), masks.boxes(2, 16, seeded(0))
     keep, hole = mask.bool().expand_as(x0), ~mask.bool().expand_as(x0)
-    palette = inpainting.Palette.noised(x0, mask, seeded(1))
-    assert torch.equal(palette["xt"][keep], x0[keep]) and not torch.allclose(palette["xt"][hole], x0[hole])
+    palette, given = inpainting.Palette.batch(x0, mask, seeded(1)), {}
+
+    def network(xt, t, image):
+        given.update(xt=xt, image=image)
+        return image
+
+    Model(inpainting.Palette.wrap(network)).loss(palette)
+    assert torch.equal(given["xt"][keep], x0[keep]) and not torch.allclose(given["xt"][hole], x0[hole])
+    assert torch.equal(given["image"], palette["image"])
     assert palette["image"].shape == x0.shape and torch.equal(palette["image"][keep], x0[keep])
     assert 0.8 < palette["image"][hole].std() < 1.2
-    told = inpainting.MaskedImage.noised(x0, mask, seeded(1))
+    told = inpainting.MaskedImage.batch(x0, mask, seeded(1))
     assert torch.equal(told["image"][:, 3:], mask) and torch.equal(told["image"][:, :3], x0 * mask)
-    assert torch.equal(told["xt"], unconditional.noised(x0, seeded(1))["xt"])
+    assert torch.equal(told["xt"], noised(x0, seeded(1))["xt"])
 
 
 def test_palette_learns_from_the_hole_alone():
     x0, mask = pictures(), masks.boxes(2, 16, seeded(0))
-    batch = inpainting.Palette.noised(x0, mask, seeded(1))
+    batch = inpainting.Palette.batch(x0, mask, seeded(1))
     answer = x0.clone().requires_grad_()
-    loss = inpainting.Palette.loss(lambda xt, t, image: answer + 0.5, batch, "x0")
+    loss = Model(inpainting.Palette.wrap(lambda xt, t, image: answer + 0.5), weight="x0").loss(batch)
     assert torch.allclose(loss, 0.25 * (1 - mask).mean((1, 2, 3)))
     loss.sum().backward()
     assert torch.equal(answer.grad != 0, (mask == 0).expand_as(x0))
-    everywhere = inpainting.MaskedImage.loss(lambda xt, t, image: x0 + 0.5, batch, "x0")
+    batch = inpainting.MaskedImage.batch(x0, mask, seeded(1))
+    everywhere = Model(inpainting.MaskedImage.wrap(lambda xt, t, image: x0 + 0.5), weight="x0").loss(batch)
     assert torch.allclose(everywhere, torch.tensor(0.25))
 
 
@@ -393,14 +401,14 @@ def test_ssim_by_hand():
 
 def test_consistency_counts_in_0_to_1():
     x = smooth(2)
-    assert torch.equal(consistency(x, sr3.shrunk(x), sr3.shrunk), torch.zeros(2))
+    assert torch.equal(consistency(x, sr3.shrink(x), sr3.shrink), torch.zeros(2))
     brighter = (0.5 * x) + 0.1
-    assert torch.allclose(consistency(brighter, sr3.shrunk(0.5 * x), sr3.shrunk), torch.tensor(0.0025), atol=1e-4)
+    assert torch.allclose(consistency(brighter, sr3.shrink(0.5 * x), sr3.shrink), torch.tensor(0.0025), atol=1e-4)
 
 
 def test_pairs_must_fit():
     x = smooth(2)
-    for call in (lambda: psnr(x, x[:1]), lambda: ssim(x, x[:1]), lambda: consistency(x, x, sr3.shrunk)):
+    for call in (lambda: psnr(x, x[:1]), lambda: ssim(x, x[:1]), lambda: consistency(x, x, sr3.shrink)):
         with pytest.raises(ValueError, match=r"in pairs \(B, C, H, W\) of equal shape; got"):
             call()
     with pytest.raises(ValueError, match="at least 11 x 11 pixels; got"):

@@ -17,7 +17,7 @@ from PIL import Image
 from course_utils import __main__ as command_line
 from course_utils import runtime, training
 from course_utils.networks import UNet, load_network, training_record
-from course_utils.training import ending, find, names, recorded, recorded_pictures, train, trainer
+from course_utils.training import ending, find, names, recorded, recorded_images, train, trainer
 from course_utils.training.run import Run, RunError
 from tests.conftest import ROOT
 from tests.tiny import Broken, Stopped, Tiny, alive
@@ -52,7 +52,7 @@ def same(one: Path, other: Path) -> bool:
 def test_a_training_learns_and_leaves_a_checkpoint(tmp_path, capsys):
     network = train(Tiny(), images=800, folder=tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "checkpoint", "log.jsonl", "pictures.png", "state.safetensors"]
+        "checkpoint", "log.jsonl", "preview.png", "state.safetensors"]
     assert sorted(path.name for path in (tmp_path / "checkpoint").iterdir()) == [
         "config.json", "model.safetensors", "training.json"]
     record = training_record(tmp_path / "checkpoint")
@@ -64,7 +64,7 @@ def test_a_training_learns_and_leaves_a_checkpoint(tmp_path, capsys):
     assert record["measures"]["held_out_loss"] < 0.8 * record["curve"][0][1]
     again, xt = load_network(tmp_path / "checkpoint"), torch.randn(4, 1, 8, 8, generator=runtime.seeded(0))
     assert torch.allclose(again(xt, 500), network(xt, 500), atol=0.01) and not network.training
-    with Image.open(tmp_path / "pictures.png") as picture:
+    with Image.open(tmp_path / "preview.png") as picture:
         assert picture.size == (64, 16)  # Ten pictures: a row of eight, and one that is filled up
     out, err = capsys.readouterr()
     assert "Measuring ..." in out and f"Trained on 800 images; the checkpoint is in {tmp_path}" in out
@@ -149,8 +149,8 @@ def test_a_recipe_is_told_how_many_images_were_seen(tmp_path):
     told = []
 
     class Curious(Tiny):
-        def batch(self, n, generator):
-            told.append(self.seen)
+        def batch(self, n, generator, images_seen=0):
+            told.append(images_seen)
             return super().batch(n, generator)
 
     size = Tiny.batch_size
@@ -294,7 +294,7 @@ def test_a_damaged_state_is_a_sentence(tmp_path, damage):
 def test_parts_of_an_earlier_crash_are_taken_for_nothing(tmp_path):
     quietly(Tiny(), tmp_path / "straight")
     quietly(Stopped(5), tmp_path / "stopped")
-    for name in ("state.part", "log.part", "pictures.part"):
+    for name in ("state.part", "log.part", "preview.part"):
         (tmp_path / "stopped" / name).write_bytes(b"half of it")
     for name in ("checkpoint.part", "checkpoint.old"):
         (tmp_path / "stopped" / name).mkdir()
@@ -309,7 +309,7 @@ def test_parts_of_an_earlier_crash_are_taken_for_nothing(tmp_path):
 
 @pytest.mark.parametrize("slope_only", [False, True])
 def test_a_loss_that_is_no_number_stops_and_leaves_the_state_before(tmp_path, slope_only):
-    with pytest.raises(RunError, match="no numbers any more, and nothing of that was saved. A smaller learning"):
+    with pytest.raises(RunError, match="not finite any more, and nothing of that was saved. A smaller learning"):
         quietly(Broken(6, slope_only), tmp_path, save_every=0)
     tensors, numbers = Run(tmp_path).load()
     assert numbers["images"] == 48 and all(tensor.isfinite().all() for tensor in tensors.values())
@@ -318,7 +318,7 @@ def test_a_loss_that_is_no_number_stops_and_leaves_the_state_before(tmp_path, sl
 
 
 def test_it_stops_soon_where_saves_are_rare(tmp_path):
-    with pytest.raises(RunError, match="after 80 images the loss or the weights are no numbers"):
+    with pytest.raises(RunError, match="after 80 images the loss or the weights are not finite"):
         quietly(Broken(6), tmp_path, images=800)
     assert log(tmp_path) == [] and not (tmp_path / "state.safetensors").exists()
 
@@ -493,8 +493,8 @@ def test_the_pictures_of_a_recorded_training(monkeypatch, tmp_path):
     for channels in (1, 3):
         made = torch.randint(256, (16, channels, 32, 32), generator=runtime.seeded(0)) / 127.5 - 1
         Run(tmp_path / "recorded" / "some").save({}, {})
-        Run(tmp_path / "recorded" / "some").write_pictures(made)
-        assert (recorded_pictures("some") - made).abs().max() < 1e-5
+        Run(tmp_path / "recorded" / "some").write_preview(made)
+        assert (recorded_images("some") - made).abs().max() < 1e-5
 
 
 def test_an_unknown_recorded_training_is_a_sentence(monkeypatch, tmp_path):

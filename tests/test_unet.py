@@ -13,11 +13,11 @@ from tests.conftest import ROOT
 SMALL = {"widths": (16, 32), "middle": 1}
 # How each condition is switched on, and a value for two pictures of 8 x 8
 CONDITIONS = {
-    "label": ({"classes": 3}, torch.tensor([0, 3])),
-    "image": ({"extra": 2}, torch.randn(2, 2, 8, 8, generator=seeded(0))),
-    "text": ({"text": 6}, torch.randn(2, 5, 6, generator=seeded(1))),
-    "vector": ({"pooled": 4}, torch.randn(2, 4, generator=seeded(2))),
-    "grounding": ({"grounding": 7}, torch.randn(2, 3, 7, generator=seeded(3))),
+    "label": ({"num_classes": 3}, torch.tensor([0, 3])),
+    "image": ({"image_channels": 2}, torch.randn(2, 2, 8, 8, generator=seeded(0))),
+    "text": ({"text_dim": 6}, torch.randn(2, 5, 6, generator=seeded(1))),
+    "vector": ({"vector_dim": 4}, torch.randn(2, 4, generator=seeded(2))),
+    "grounding": ({"grounding_dim": 7}, torch.randn(2, 3, 7, generator=seeded(3))),
 }
 
 
@@ -135,7 +135,7 @@ def test_a_condition_that_is_on_matters_after_a_little_training(name):
 
 
 def test_the_last_label_says_none():
-    network, xt = shaken(small(classes=3)), noise(1, 1, 8, 8)
+    network, xt = shaken(small(num_classes=3)), noise(1, 1, 8, 8)
     outs = [network(xt, 500, label=torch.tensor([label])) for label in range(4)]
     assert all((outs[3] - out).abs().max() > 1e-3 for out in outs[:3])
     with pytest.raises(IndexError):
@@ -150,7 +150,7 @@ def test_all_conditions_go_together():
 
 def test_new_grounding_changes_nothing_at_all():
     plain = shaken(small())
-    more = small(grounding=7)
+    more = small(grounding_dim=7)
     missing, unexpected = more.load_state_dict(plain.state_dict(), strict=False)
     assert unexpected == [] and missing and all(".grounding." in key for key in missing)
     xt, grounding = noise(2, 1, 8, 8), CONDITIONS["grounding"][1]
@@ -188,7 +188,7 @@ def test_a_condition_of_another_size_is_a_sentence(name):
 def test_with_qk_norm_only_directions_of_queries_and_keys_count():
     for qk_norm in (True, False):
         torch.manual_seed(0)
-        attention = Attention(16, 2, context=8, qk_norm=qk_norm)
+        attention = Attention(16, 2, context_dim=8, qk_norm=qk_norm)
         x, words = noise(2, 5, 16), noise(2, 3, 8, seed=7)
         before = attention(x, words)
         with torch.no_grad():

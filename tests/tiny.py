@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from course_utils.networks import UNet
-from course_utils.systems import ddpm
-from course_utils.training import Recipe
+from course_utils.systems.model import noised
+from course_utils.systems.unconditional import Unconditional
+from course_utils.training.recipe import DiffusionRecipe
 
 
 def alive(std: float = 0.2, widths: tuple[int, ...] = (8, 16), **options) -> UNet:
@@ -22,7 +23,7 @@ def alive(std: float = 0.2, widths: tuple[int, ...] = (8, 16), **options) -> UNe
     return network
 
 
-class Tiny(Recipe):
+class Tiny(DiffusionRecipe):
     """Stripes, 8 x 8."""
 
     name, data = "tiny", "stripes, 8 x 8"
@@ -31,15 +32,12 @@ class Tiny(Recipe):
     def network(self) -> UNet:
         return UNet(widths=(8, 16), middle=1)
 
-    def batch(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
+    def batch(self, n: int, generator: torch.Generator, images_seen: int = 0) -> dict[str, Tensor]:
         columns = torch.rand(n, 1, 1, 8, generator=generator).round() * 2 - 1
-        return ddpm.noised(columns.expand(-1, -1, 8, -1), generator)
+        return noised(columns.expand(-1, -1, 8, -1), generator)
 
-    def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
-        return ddpm.loss(network, batch, "x0", "soft-v")
-
-    def pictures(self, network: UNet) -> Tensor:
-        return ddpm.DDPM(network).sample(10, steps=2, size=8)
+    def preview(self, network: UNet) -> Tensor:
+        return Unconditional(network).sample(10, steps=2, size=8)
 
     def measures(self, network: UNet) -> dict[str, float]:
         batch = self.batch(64, torch.Generator().manual_seed(1))
@@ -52,15 +50,15 @@ class Stopped(Tiny):
     def __init__(self, after: int, number: int = signal.SIGINT):
         self.left, self.number = after, number
 
-    def batch(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
+    def batch(self, n: int, generator: torch.Generator, images_seen: int = 0) -> dict[str, Tensor]:
         self.left -= 1
         if self.left == 0:
             signal.raise_signal(self.number)
-        return super().batch(n, generator)
+        return super().batch(n, generator, images_seen)
 
 
 class Broken(Tiny):
-    """From one batch on the loss is no number, or it has a slope that is none."""
+    """From one batch on the loss is not finite, or its gradient is not."""
 
     def __init__(self, after: int, slope_only: bool = False):
         self.left, self.slope_only = after, slope_only

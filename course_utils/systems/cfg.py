@@ -31,8 +31,8 @@ class ClassConditional:
     def sample(self, label: Tensor, guidance_scale: float = 2.0, steps: int = 20, seed: int = 0, size: int = 32,
                **options) -> Tensor:
         """An image for each label (B,): (B, channels, size, size); options as `Model.sample` takes them."""
-        shape = (len(label), self.network.channels, size, size)
         denoiser = static_threshold(self.denoiser(label, guidance_scale))
+        shape = (len(label), self.network.channels, size, size)
         return self.model.sample(denoiser, shape, steps=steps, seed=seed, **options)
 
 

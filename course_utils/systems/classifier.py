@@ -9,15 +9,16 @@ from course_utils.diffusion import Denoiser, ddpm, static_threshold
 from course_utils.diffusion.guidance import LogProb, classifier_guidance, classifier_push
 from course_utils.networks import load_network
 from course_utils.runtime import autocast, device
-from course_utils.systems import unconditional
 from course_utils.systems.checks import check_labels
+from course_utils.systems.unconditional import Unconditional
+from course_utils.systems.unconditional import load as load_unconditional
 
 
 class ClassifierGuided:
     """An unconditional system and a classifier (xt, t) -> logits."""
 
-    def __init__(self, system: unconditional.Unconditional, classifier: nn.Module):
-        self.system, self.classifier = system, classifier
+    def __init__(self, unconditional: Unconditional, classifier: nn.Module):
+        self.unconditional, self.classifier = unconditional, classifier
 
     def log_prob(self, label: Tensor) -> LogProb:
         """log p(label | xt) as a function of (xt, t), for batches of the size of label (B,)."""
@@ -27,9 +28,10 @@ class ClassifierGuided:
     def sample(self, label: Tensor, guidance_scale: float = 1.0, steps: int = 20, seed: int = 0, size: int = 32,
                sampler=ddpm, **options) -> Tensor:
         """An image for each label (B,), guided as `guided_by` says; options as `Model.sample` takes them."""
-        denoiser, push = guided_by(self.system.denoiser(), self.log_prob(label), guidance_scale, sampler)
-        shape = (len(label), self.system.network.channels, size, size)
-        return self.system.model.sample(denoiser, shape, steps=steps, seed=seed, sampler=sampler, **push, **options)
+        plain = self.unconditional
+        denoiser, push = guided_by(plain.denoiser(), self.log_prob(label), guidance_scale, sampler)
+        shape = (len(label), plain.network.channels, size, size)
+        return plain.model.sample(denoiser, shape, steps=steps, seed=seed, sampler=sampler, **push, **options)
 
 
 def guided_by(denoiser: Denoiser, log_prob: LogProb, guidance_scale: float, sampler) -> tuple[Denoiser, dict]:
@@ -52,7 +54,7 @@ def class_log_prob(classifier: nn.Module, xt: Tensor, t, label: Tensor) -> Tenso
 
 def load(name: str = "classifier-garments", model: str = "ddpm-garments") -> ClassifierGuided:
     """The system with the weights that ship with the course, on this computer's fastest device."""
-    return ClassifierGuided(unconditional.load(model), load_network(name).to(device()))
+    return ClassifierGuided(load_unconditional(model), load_network(name).to(device()))
 
 
 def loss(network, batch: dict[str, Tensor]) -> Tensor:

@@ -12,21 +12,22 @@ from torch import Tensor, nn
 from course_utils.diffusion import Denoiser, NoiseSchedule, Prediction, ddpm, repaint, static_threshold
 from course_utils.networks import load_network
 from course_utils.runtime import device, seeded
-from course_utils.systems import unconditional
 from course_utils.systems.checks import check_images, check_mask
 from course_utils.systems.model import SCHEDULE, Condition, Model, noised
+from course_utils.systems.unconditional import Unconditional
+from course_utils.systems.unconditional import load as load_unconditional
 
 
 class RePaint:
     """An unconditional system; only sampling knows of the hole (Lugmayr et al. 2022)."""
 
-    def __init__(self, system: unconditional.Unconditional):
-        self.system = system
+    def __init__(self, unconditional: Unconditional):
+        self.unconditional = unconditional
 
     def sample(self, known: Tensor, mask: Tensor, steps: int = 20, seed: int = 0, resample: int = 5, jump: int = 5,
                **options) -> Tensor:
         """Images known (B, C, H, W) in [-1, 1] with their holes filled, in steps * resample network calls."""
-        model = self.system.model
+        model = self.unconditional.model
         known = check_images(known, model.device)
         hole = {"known": known, "mask": check_mask(mask, known), "resample": resample, "jump": jump}
         return model.sample(static_threshold(model.denoiser()), known.shape, steps=steps, seed=seed, sampler=repaint,
@@ -121,7 +122,7 @@ def keep(denoiser: Denoiser, known: Tensor, mask: Tensor) -> Denoiser:
 def load(method: str) -> RePaint | Learned:
     """One of the three, "repaint", "palette" or "masked-image", with the weights that ship with the course."""
     if method == "repaint":
-        return RePaint(unconditional.load("photographs-64"))
+        return RePaint(load_unconditional("photographs-64"))
     kinds = {"palette": (Palette, "palette-photographs"), "masked-image": (MaskedImage, "inpaint-photographs")}
     if method not in kinds:
         raise ValueError(f"method must be one of repaint, {', '.join(kinds)}; got {method!r}.")

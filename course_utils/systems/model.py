@@ -27,8 +27,8 @@ class Model:
     """A network with its schedule: training batches, the loss, the denoiser, samples.
 
     `network(xt, t, **condition)` returns what `network.predicts` names, "eps", "x0" or "v", for xt (B, ...) and t (B,).
-    With `network.noise_level` it takes sqrt(abar), a number in [0, 1], in place of t. `weight` is that of the loss, a
-    name in `diffusion.losses.WEIGHTS`.
+    With `network.noise_level` it takes sqrt(abar), a number in [0, 1], in place of t. A network that says neither
+    predicts x0 and takes t. `weight` is that of the loss, a name in `diffusion.losses.WEIGHTS`.
     """
 
     network: nn.Module
@@ -43,7 +43,7 @@ class Model:
     @property
     def predicts(self) -> str:
         """The name of the network's output."""
-        return self._option("predicts")
+        return self._option("predicts", "x0")
 
     def batch(self, x0: Tensor, generator: torch.Generator, *, late: bool = False, **condition: Tensor) -> Condition:
         """`noised` by the model's schedule, at noise levels of the kind that its network takes."""
@@ -102,9 +102,9 @@ class Model:
     def _output(self, xt: Tensor, t: Tensor, abar: Tensor, condition: Condition) -> Tensor:
         return self.network(xt, abar.sqrt() if self._option("noise_level") else t, **condition)
 
-    def _option(self, name: str):
+    def _option(self, name: str, default=False):
         # Where several processes train, torch wraps the network
-        return getattr(getattr(self.network, "module", self.network), name, False)
+        return getattr(getattr(self.network, "module", self.network), name, default)
 
 
 def noised(x0: Tensor, generator: torch.Generator, schedule: NoiseSchedule = SCHEDULE, *, late: bool = False,

@@ -60,8 +60,8 @@ class SR3:
 
     def sample(self, low: Tensor, steps: int = 20, seed: int = 0, noise: float = 0.0, **options) -> Tensor:
         """A large image (B, C, 4H, 4W) for each small one, low (B, C, H, W) in [-1, 1]; another seed, another image."""
-        shape = (*low.shape[:2], FACTOR * low.shape[2], FACTOR * low.shape[3])
         denoiser = static_threshold(self.denoiser(low, noise, seed + 2))
+        shape = (*low.shape[:2], FACTOR * low.shape[2], FACTOR * low.shape[3])
         return self.model.sample(denoiser, shape, steps=steps, seed=seed, **options)
 
     @torch.no_grad()

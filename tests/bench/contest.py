@@ -16,14 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.datasets import to_model_range
+from course_utils.datasets.augment import random_images
 from course_utils.datasets.garments import Garments
 from course_utils.datasets.scenes import Scenes
-from course_utils.diffusion import ddim, network_denoiser
+from course_utils.diffusion import ddim, network_denoiser, static_threshold
+from course_utils.diffusion.losses import seeded_error
 from course_utils.measure import frechet_distance
 from course_utils.networks import load_network
 from course_utils.runtime import seeded
-from course_utils.systems import ddpm
-from course_utils.training.recipes.ddpm_garments import pick
+from course_utils.systems.model import SCHEDULE, noised
 from tests.bench.contestants import FLOAT32, NETWORKS
 
 RESULTS = Path(__file__).parent / "results.jsonl"
@@ -69,9 +70,9 @@ def fit(network: nn.Module, train: Tensor, options, fast) -> tuple[nn.Module, in
         for group in optimiser.param_groups:
             # Warm-up over the first twentieth, then down to zero
             group["lr"] = options.lr * min(1.0, 20 * spent) * (1 - spent)
-        batch = ddpm.noised(pick(train, options.batch, generator), generator)
+        batch = noised(random_images(train, options.batch, generator), generator)
         with fast():
-            loss = ddpm.loss(network, batch, options.predicts, WEIGHTS[options.predicts]).mean()
+            loss = error(network, batch, options.predicts, WEIGHTS[options.predicts]).mean()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
@@ -82,21 +83,27 @@ def fit(network: nn.Module, train: Tensor, options, fast) -> tuple[nn.Module, in
     return average, steps
 
 
+def error(network: nn.Module, batch: dict[str, Tensor], predicts: str, weight: str) -> Tensor:
+    """The loss of each example (B,); other packages' networks do not say what they predict."""
+    output = network(batch["xt"], batch["t"])
+    return seeded_error(output, predicts, batch["x0"], batch["seed"], batch["abar"], weight)
+
+
 @torch.no_grad()
 def measure(network: nn.Module, test: Tensor, options, fast) -> dict:
     """Held-out error under one weight for all, and the distance of samples where there is a recogniser."""
     generator, errors = seeded(0), []
     for part in to_model_range(test[:2000]).split(250):
         with fast():
-            errors.append(ddpm.loss(network, ddpm.noised(part, generator), options.predicts, "soft-v"))
+            errors.append(error(network, noised(part, generator), options.predicts, "soft-v"))
 
     def answer(xt, t):
         with fast():
             return network(xt, t)
 
-    denoiser = network_denoiser(answer, ddpm.SCHEDULE, options.predicts)
+    denoiser = static_threshold(network_denoiser(answer, SCHEDULE, options.predicts))
     noise = torch.randn(options.samples, *test.shape[1:], generator=generator)
-    made = torch.cat([ddim(denoiser, ddpm.SCHEDULE, part, 20) for part in noise.split(250)])
+    made = torch.cat([ddim(denoiser, SCHEDULE, part, 20) for part in noise.split(250)])
     values = {"held_out": torch.cat(errors).mean().item()}
     if options.pictures:
         save(made[:64], options.pictures)
@@ -124,8 +131,8 @@ def fast_precision(network: str):
 def save(made: Tensor, path: Path) -> None:
     from course_utils.training.run import Run
 
-    Run(path.parent).write_pictures(made, 16)
-    (path.parent / "pictures.png").rename(path)
+    Run(path.parent).write_preview(made, 16)
+    (path.parent / "preview.png").rename(path)
 
 
 if __name__ == "__main__":

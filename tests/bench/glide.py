@@ -5,7 +5,7 @@
 Notebook 09 draws the file. Each row is written as soon as it is measured, and kept as long as the networks it is about
 stay the same. About half an hour on one thread; with `--pictures 8` about a minute, for trying it out.
 
-A row says of pictures of the captions of `recipes.glide.asked`:
+A row says of pictures of the captions of `evaluation.scenes.evaluation_scenes`:
     concept, style, ground, relation, count: the share that the independent recogniser finds true; null: none to judge
     distance: Frechet distance to other real scenes of that split, from what the recogniser's body sees, along the few
     directions in which those vary most; error: how far it moves from one draw of pictures to the next
@@ -33,11 +33,9 @@ from torch.nn.functional import avg_pool2d, interpolate
 from course_utils import measure, runtime
 from course_utils.datasets.scenes import Scene, Scenes
 from course_utils.datasets.vocabulary import FAMILIAR, said
+from course_utils.evaluation.scenes import evaluate, evaluation_scenes, fidelity, render
 from course_utils.networks import load_network
-from course_utils.networks.scene_recogniser import fidelity
 from course_utils.systems import glide
-from course_utils.training.recipes.glide import asked
-from course_utils.training.recipes.scene_recogniser import drawn
 from tests.bench.steps import fingerprint, write
 
 BATCH = 64
@@ -62,7 +60,7 @@ Sampler = Callable[[list[str], int], Tensor]
 @cache
 def scenes(split: str, pictures: int) -> tuple[list[Scene], list[Scene]]:
     """The scenes that are asked for, and as many others of their kind."""
-    both, ours, others = asked(split, 2 * pictures), [], []
+    both, ours, others = evaluation_scenes(split, 2 * pictures), [], []
     for count in (1, 2):
         alike = [scene for scene in both if len(scene.objects) == count]
         ours += alike[: len(alike) // 2]
@@ -92,7 +90,7 @@ class Judge:
     def __init__(self, pictures: int):
         where = runtime.device()
         self.recogniser = load_network("scene-recogniser").to(where)
-        self.scorer = load_network("glide-scorer").to(where)
+        self.scorer = load_network("glide-clip").to(where)
         self.pictures = pictures
 
     @torch.no_grad()
@@ -107,7 +105,7 @@ class Judge:
 
     def distance(self, pictures: Tensor, split: str) -> dict[str, float]:
         """How far pictures are from other real scenes, and the error of that."""
-        others = self.features(drawn(scenes(split, self.pictures)[1], pictures.shape[-1]))
+        others = self.features(render(scenes(split, self.pictures)[1], pictures.shape[-1]))
         mean = others.mean(0)
         along = torch.linalg.svd(others - mean, full_matrices=False).Vh[: min(DIRECTIONS, len(others) // 4)].T
         both = (self.features(pictures) - mean) @ along, (others - mean) @ along
@@ -123,14 +121,14 @@ class Judge:
     def score(self, pictures: Tensor, texts: list[str]) -> float:
         """The mean cosine of pictures and texts."""
         where = next(self.scorer.parameters()).device
-        words = self.scorer.read(self.scorer.tokenizer(texts).to(where))
-        seen = torch.cat([self.scorer.see(part.to(where), 0) for part in pictures.split(BATCH)])
+        words = self.scorer.text_embedding(self.scorer.tokenizer(texts).to(where))
+        seen = torch.cat([self.scorer.image_embedding(part.to(where), 0) for part in pictures.split(BATCH)])
         return round((seen * words).sum(1).mean().item(), 4)
 
     def row(self, pictures: Tensor, split: str) -> dict:
         """The numbers of pictures of the captions of a split."""
         ours = scenes(split, self.pictures)[0]
-        found = shares(self.recogniser.judge(pictures, said(ours))) | self.distance(pictures, split)
+        found = shares(evaluate(self.recogniser, pictures, said(ours))) | self.distance(pictures, split)
         if pictures.shape[-1] == 32:
             found["score"] = self.score(pictures, captions(ours))
         return found
@@ -143,7 +141,7 @@ class Judge:
         """
         ours, generator, rounds = scenes(split, self.pictures)[0], runtime.seeded(0), []
         wanted = said(ours)
-        seen = self.recogniser.look(drawn(ours, 32), wanted["pair"])
+        seen = self.recogniser.look(render(ours, 32), wanted["pair"])
         for _ in range(SHUFFLES):
             order = torch.randperm(len(ours), generator=generator)
             right = fidelity(seen, {name: values[order] for name, values in wanted.items()})
@@ -173,7 +171,7 @@ class Record:
     def __init__(self, path: Path, pictures: int):
         old = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         old = old if old.get("pictures") == pictures else {}
-        self.path, self.judges = path, prints("scene-recogniser", "glide-scorer")
+        self.path, self.judges = path, prints("scene-recogniser", "glide-clip")
         self.all = {"pictures": pictures, "hardware": hardware(), "steps": STEPS, "real": {}, "chance": {}}
         if old.get("judges") == self.judges:
             self.all |= old
@@ -212,7 +210,7 @@ def real(record: Record, judge: Judge) -> None:
         if split in record.all["chance"]:
             continue
         for name, size in (("real", 32), ("real_64", 64)):
-            row = judge.row(drawn(scenes(split, judge.pictures)[0], size), split)
+            row = judge.row(render(scenes(split, judge.pictures)[0], size), split)
             record.all.setdefault(name, {})[split] = row | ({"diversity": 1.0} if size == 32 else {})
             print(name, split, row, flush=True)
         record.all["chance"][split] = judge.chance(split)
@@ -231,7 +229,7 @@ def guided(record: Record, judge: Judge, part: str, networks: str, sampler: Call
         if split == "test":
             same = alike(judge.pictures)
             made, _ = in_parts(sampler(scale), captions(same), first_seed=9000)
-            row["diversity"] = round(judge.variety(made) / judge.variety(drawn(same, 32)), 3)
+            row["diversity"] = round(judge.variety(made) / judge.variety(render(same, 32)), 3)
         record.add(part, row | {"seconds": seconds, "networks": networks})
 
 
@@ -246,7 +244,7 @@ def cfg(record: Record, judge: Judge) -> None:
 def clip(record: Record, judge: Judge) -> None:
     """The base at its plain scale, guided by the scorer."""
     system = glide.load("clip")
-    guided(record, judge, "clip", prints("glide-base", "glide-scorer"),
+    guided(record, judge, "clip", prints("glide-base", "glide-clip"),
            lambda scale: lambda texts, seed: system.sample(texts, scale, STEPS["clip"], seed),
            [(scale, "test") for scale in CLIP_SCALES])
 
@@ -257,7 +255,7 @@ def augmentation(record: Record, judge: Judge) -> None:
     consistency: 1000 times the mean squared difference of the small picture and the large one made small, of pictures
     in 0..1. psnr: how near the large picture is to the real one.
     """
-    scenes_large, scenes_small = (drawn(scenes("test", judge.pictures)[0], size) for size in (64, 32))
+    scenes_large, scenes_small = (render(scenes("test", judge.pictures)[0], size) for size in (64, 32))
     lows = {"augmentation": lambda: small("test", judge.pictures), "augmentation_real": lambda: scenes_small}
     for part, level in product(lows, LEVELS):
         if not record.has(part, prints(*CASCADE), level=level):

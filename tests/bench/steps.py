@@ -20,14 +20,15 @@ from torch import Tensor
 from course_utils import runtime
 from course_utils.datasets import to_model_range
 from course_utils.datasets.garments import Garments
-from course_utils.diffusion import ddim, ddpm, dpmpp
+from course_utils.diffusion import SAMPLERS
 from course_utils.measure import frechet_distance, precision_recall, spread
 from course_utils.networks import load_network
-from course_utils.systems import ddpm as system
+from course_utils.systems import unconditional
 from course_utils.training.run import replace
 
 # ddim with eta = 1 is ddpm with the same noise (tests/test_samplers.py), so it has no line of its own
-SAMPLERS = {"ddpm": (ddpm, {}), "ddim": (ddim, {}), "ddim, eta 0.5": (ddim, {"eta": 0.5}), "dpm++": (dpmpp, {})}
+LINES = {name: (sampler, {}) for name, sampler in SAMPLERS.items()}
+LINES["ddim, eta 0.5"] = SAMPLERS["ddim"], {"eta": 0.5}
 STEPS = (5, 10, 20, 50, 100)
 BATCH = 128
 
@@ -65,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=256, help="pictures for each point (at least 130)")
     parser.add_argument("--steps", type=int, nargs="+", default=STEPS)
-    parser.add_argument("--samplers", nargs="+", default=list(SAMPLERS), choices=list(SAMPLERS))
+    parser.add_argument("--samplers", nargs="+", default=list(LINES), choices=list(LINES))
     parser.add_argument("--checkpoint", default="ddpm-garments")
     parser.add_argument("--output", type=Path, default=runtime.data_dir() / "recorded" / "steps.json")
     given = parser.parse_args()
@@ -73,7 +74,7 @@ def main() -> None:
         parser.error("a distance with its error needs at least 130 pictures: halves of 65 for 64 features")
 
     folder = runtime.data_dir() / "checkpoints" / given.checkpoint
-    model, where = system.load(given.checkpoint), runtime.device()
+    model, where = unconditional.load(given.checkpoint), runtime.device()
     recogniser = load_network("garment-recogniser").to(where)
     splits = {split: to_model_range(Garments(split).images) for split in ("train", "test")}
     test, _ = recogniser.look(splits["test"].to(where))
@@ -86,7 +87,7 @@ def main() -> None:
         for name in given.samplers:
             if any((point["sampler"], point["steps"]) == (name, steps) for point in record["points"]):
                 continue
-            sampler, options = SAMPLERS[name]
+            sampler, options = LINES[name]
             began = time.perf_counter()
             pictures = torch.cat([model.sample(n, steps, seed=1000 * i, sampler=sampler, **options)
                                   for i, n in enumerate(sizes)])

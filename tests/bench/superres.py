@@ -65,7 +65,7 @@ def main() -> None:
     given = parser.parse_args()
 
     real, others = (torch.stack(list(PhotographCrops("test", 64, given.crops, seed))) for seed in (0, 1))
-    low, textures, system = sr3.shrunk(real), measure.texture_features(real), sr3.load()
+    low, textures, system = sr3.shrink(real), measure.texture_features(real), sr3.load()
     look = pretrained()
     distance = distance_to(look(others))
 
@@ -79,7 +79,7 @@ def main() -> None:
         return {"psnr": round(measure.psnr(made, real).mean().item(), 2),
                 "ssim": round(measure.ssim(made, real).mean().item(), 4),
                 "mse": round((made - real).square().mean().item(), 5),
-                "consistency": round(1e5 * measure.consistency(made, low, sr3.shrunk).mean().item(), 2),
+                "consistency": round(1e5 * measure.consistency(made, low, sr3.shrink).mean().item(), 2),
                 "grid": round(measure.grid(made, 2), 3)} | crowd(made)
 
     again = torch.stack(list(PhotographCrops("test", 64, given.crops, seed=2)))
@@ -87,7 +87,7 @@ def main() -> None:
     empty = dict.fromkeys(("psnr", "ssim", "mse", "consistency", "calls", "seconds"))
     record = {"crops": given.crops, "network": network, "steps": [],
               "methods": [{"what": "photographs"} | empty | {"grid": round(measure.grid(again, 2), 3)} | crowd(again)]}
-    ways = {"bicubic": (0, lambda part, seed: sr3.enlarged(part)),
+    ways = {"bicubic": (0, lambda part, seed: sr3.enlarge(part)),
             "regression": (1, lambda part, seed: system.regression(part)),
             "SR3": (STEPS, lambda part, seed: system.sample(part, STEPS, seed))}
     ways |= {calls: (calls, lambda part, seed, calls=calls: system.sample(part, calls, seed)) for calls in CALLS}
