@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import socket
 import sys
@@ -62,10 +63,17 @@ def device():
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def seeded(seed: int, device="cpu"):
-    """A `torch.Generator` of its own, so that equal seeds give equal draws whatever ran before."""
+def seeded(seed: int, device="cpu", purpose: str = ""):
+    """A `torch.Generator` for a seed and a purpose, so that equal ones give equal draws whatever ran before.
+
+    No two seeds and no two purposes share a stream: the noise of a sampler's steps has nothing to do with the noise
+    that another seed starts from. Without a purpose it is torch's own generator of that seed.
+    """
     import torch
 
+    if purpose:
+        digest = hashlib.sha256(f"{purpose} {seed}".encode()).digest()
+        seed = int.from_bytes(digest[:7], "big")
     return torch.Generator(device).manual_seed(seed)
 
 

@@ -107,3 +107,19 @@ def test_the_waiting_of_threads_is_set_before_torch_loads():
     environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.stdout.split() == ["False", "3000"]
+
+
+PURPOSES = ("", "steps", "upsampler", "upsampler steps", "condition", "augmentation", "permutations", "halves",
+            "batches of training 0")
+
+
+def test_no_two_seeds_or_purposes_share_a_stream():
+    """Not even shifted by some draws: no value of one stream's beginning stands in another's."""
+    starts = {(seed, purpose): runtime.seeded(seed, purpose=purpose).initial_seed() % 2**32
+              for seed in range(300) for purpose in PURPOSES}
+    assert len(set(starts.values())) == len(starts), "a CPU's generator looks at 32 bits of its seed"
+    values = torch.cat([torch.rand(8, generator=runtime.seeded(seed, purpose=purpose), dtype=torch.float64)
+                        for seed, purpose in starts])
+    assert len(values.unique()) == len(values)
+    first, again = (torch.rand(4, generator=runtime.seeded(3, purpose="steps")) for _ in range(2))
+    assert torch.equal(first, again)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from course_utils.runtime import seeded
+
 
 def energy_distance(a: Tensor, b: Tensor) -> float:
     """Distance between the distributions behind two samples (N, D) and (M, D): 0 when equal, above 0 otherwise.
@@ -23,7 +25,7 @@ def two_sample_p(a: Tensor, b: Tensor, rounds: int = 200, seed: int = 0) -> floa
     value is equally likely. Energy distance; a (N, D), b (M, D).
     """
     distance, labels = _table(a, b)
-    seen, draws = _energy(distance, labels), torch.Generator().manual_seed(seed)
+    seen, draws = _energy(distance, labels), seeded(seed, purpose="permutations")
     shuffled = [_energy(distance, labels[torch.randperm(len(labels), generator=draws)]) for _ in range(rounds)]
     return (1 + sum(value >= seen for value in shuffled)) / (1 + rounds)
 
@@ -113,7 +115,7 @@ def spread(measure: Callable[[Tensor, Tensor], float], a: Tensor, b: Tensor, rou
     """
     if len(a) < 2 or rounds < 1:
         raise ValueError(f"spread needs at least 2 rows to cut in halves and 1 round; got {len(a)} and {rounds}.")
-    draws, half, squares = torch.Generator().manual_seed(seed), len(a) // 2, 0.0
+    draws, half, squares = seeded(seed, purpose="halves"), len(a) // 2, 0.0
     for _ in range(rounds):
         order = torch.randperm(len(a), generator=draws).to(a.device)
         squares += (measure(a[order[:half]], b) - measure(a[order[half : 2 * half]], b)) ** 2

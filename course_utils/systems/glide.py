@@ -91,9 +91,9 @@ class Upsampler(TextConditional):
                              f"{augmentation}.")
         low = self._check(low)
         level = torch.full((len(low),), float(augmentation), device=low.device)
-        condition = enlarge_and_augment(low, level, seeded(seed + 2, low.device))
+        condition = enlarge_and_augment(low, level, seeded(seed, low.device, "augmentation"))
         denoiser = static_threshold(self.denoiser(prompts, guidance_scale, **condition))
-        return self.model.sample(denoiser, self.shape(prompts), steps=steps, seed=seed, **options)
+        return self.model.sample(denoiser, self.shape(prompts), steps=steps, seed=seed, stage="upsampler", **options)
 
 
 class Inpainter(TextConditional):
@@ -104,7 +104,7 @@ class Inpainter(TextConditional):
         """Images known (B, 3, 32, 32) in [-1, 1], with what the prompt says where mask (B, 1, 32, 32) is 0."""
         known = self._check(known)
         mask = check_mask(mask, known)
-        condition = MaskedImage.condition(known, mask, seeded(seed + 2, known.device))
+        condition = MaskedImage.condition(known, mask, seeded(seed, known.device, "condition"))
         denoiser = static_threshold(keep(self.denoiser(prompts, guidance_scale, **condition), known, mask))
         return self.model.sample(denoiser, self.shape(prompts), steps=steps, seed=seed, **options)
 

@@ -54,11 +54,12 @@ class Learned:
         """Fills the holes of known (B, C, H, W) and predicts `known` where mask is 1."""
         known = check_images(known, self.model.device)
         mask = check_mask(mask, known)
-        return keep(self.model.denoiser(self.condition(known, mask, seeded(seed, known.device))), known, mask)
+        condition = self.condition(known, mask, seeded(seed, known.device, "condition"))
+        return keep(self.model.denoiser(condition), known, mask)
 
     def sample(self, known: Tensor, mask: Tensor, steps: int = 20, seed: int = 0, sampler=ddpm, **options) -> Tensor:
         """Images known (B, C, H, W) in [-1, 1] with their holes filled, in `steps` network calls."""
-        denoiser = static_threshold(self.denoiser(known, mask, seed + 2))
+        denoiser = static_threshold(self.denoiser(known, mask, seed))
         return self.model.sample(denoiser, known.shape, steps=steps, seed=seed, sampler=sampler, **options)
 
     @classmethod

@@ -80,15 +80,16 @@ class Model:
 
         return denoise
 
-    def sample(self, denoiser: Denoiser, shape: Sequence[int], *, steps: int = 20, seed: int = 0, sampler=ddim,
-               callback: Callback | None = None, **options) -> Tensor:
+    def sample(self, denoiser: Denoiser, shape: Sequence[int], *, steps: int = 20, seed: int = 0, stage: str = "",
+               sampler=ddim, callback: Callback | None = None, **options) -> Tensor:
         """New examples of a shape (B, ...) on the network's device; equal seeds start from equal noise.
 
-        `sampler` is one of `diffusion.samplers`, which the options go to.
+        `sampler` is one of `diffusion.samplers`, which the options go to. The later stages of a cascade have a name
+        each, so that they may share the seed and not the noise.
         """
-        xT = torch.randn(shape, generator=seeded(seed)).to(self.device)
-        return sampler(denoiser, self.schedule, xT, steps, generator=seeded(seed + 1, self.device), callback=callback,
-                       **options)
+        xT = torch.randn(shape, generator=seeded(seed, purpose=stage)).to(self.device)
+        generator = seeded(seed, self.device, f"{stage} steps".strip())
+        return sampler(denoiser, self.schedule, xT, steps, generator=generator, callback=callback, **options)
 
     def _predict(self, xt: Tensor, t, condition: Condition, copies: int = 1) -> list[NetworkPrediction]:
         """Predictions about xt (B, ...), one for each B rows of the condition (copies * B, ...)."""

@@ -56,11 +56,11 @@ class SR3:
         if self.network.pooled is None:
             return self.model.denoiser({"image": image})
         level = torch.full_like(image[:, 0, 0, 0], noise)
-        return self.model.denoiser(augment(image, level, seeded(seed, image.device)))
+        return self.model.denoiser(augment(image, level, seeded(seed, image.device, "augmentation")))
 
     def sample(self, low: Tensor, steps: int = 20, seed: int = 0, noise: float = 0.0, **options) -> Tensor:
         """A large image (B, C, 4H, 4W) for each small one, low (B, C, H, W) in [-1, 1]; another seed, another image."""
-        denoiser = static_threshold(self.denoiser(low, noise, seed + 2))
+        denoiser = static_threshold(self.denoiser(low, noise, seed))
         shape = (*low.shape[:2], FACTOR * low.shape[2], FACTOR * low.shape[3])
         return self.model.sample(denoiser, shape, steps=steps, seed=seed, **options)
 

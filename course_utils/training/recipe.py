@@ -44,6 +44,10 @@ class Recipe:
         """
         raise NotImplementedError
 
+    def generator(self, images_seen: int, device="cpu") -> torch.Generator:
+        """The generator of the batch that follows after so many images, so that a training resumes bit for bit."""
+        return runtime.seeded(images_seen, device, f"batches of training {self.seed}")
+
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
         """The loss of each example, (n,)."""
         raise NotImplementedError

@@ -132,7 +132,7 @@ class _Training:
     def _step(self, spent: float) -> None:
         """One batch: everything random in it follows from the seed and the number of images seen."""
         accelerator, recipe = self.accelerator, self.recipe
-        generator = runtime.seeded(recipe.seed + self.images, accelerator.device)
+        generator = recipe.generator(self.images, accelerator.device)
         mine = slice(accelerator.process_index, None, accelerator.num_processes)
         batch = {name: value[mine] for name, value in recipe.batch(recipe.batch_size, generator, self.images).items()}
         warm = min(1.0, (self.images / recipe.batch_size + 1) / recipe.warmup)
