@@ -19,6 +19,12 @@ def pytest_addoption(parser):
                                                      "07\") or all; the first and the last unless told")
 
 
+@pytest.fixture
+def plain_precision(monkeypatch):
+    """Networks in float32, whatever is fast here; all trainings of a process share one precision."""
+    monkeypatch.setenv("COURSE_PRECISION", "no")
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""

@@ -1,16 +1,24 @@
-"""A recipe that trains in less than a second, and what goes wrong in a training, for test_training.py."""
+"""Networks and a recipe that are small enough for tests, and what goes wrong in a training."""
 
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from course_utils.networks import UNet
+from course_utils.datasets.vocabulary import words
+from course_utils.networks import TextUNet, UNet
 from course_utils.systems.model import noised
 from course_utils.systems.unconditional import Unconditional
+from course_utils.training import train
 from course_utils.training.recipe import DiffusionRecipe
+from course_utils.training.recipes.glide import LENGTH
+from course_utils.training.run import Run
+
+VOCABULARY = words()
+CAPTIONS = ["a glossy cat on a blue background", "a dog left of a flat pizza", "a large owl", ""]
 
 
 def alive(std: float = 0.2, widths: tuple[int, ...] = (8, 16), **options) -> UNet:
@@ -69,3 +77,31 @@ class Broken(Tiny):
         if self.left >= 0:
             return loss
         return loss + (loss * 0).sqrt() if self.slope_only else loss * float("nan")
+
+
+def reader(**options) -> TextUNet:
+    """A small network that reads, the same each time, whose ends are not zero."""
+    torch.manual_seed(0)
+    shape = {"channels": 3, "widths": [8, 16], "middle": 1} | options
+    network = TextUNet(VOCABULARY, shape, LENGTH, width=32, layers=1).eval()
+    for parameter in network.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.2)
+    return network
+
+
+def quietly(recipe, folder: Path, **options):
+    return train(recipe, folder=folder, progress=False, **options)
+
+
+def log(folder: Path) -> list[dict]:
+    """The log without the seconds, which differ from run to run."""
+    return [{key: row[key] for key in ("images", "loss", "lr")} for row in Run(folder).read_log()]
+
+
+def same(one: Path, other: Path) -> bool:
+    """Have two trainings the same state, bit for bit, and the same log?"""
+    (a, numbers_a), (b, numbers_b) = Run(one).load(), Run(other).load()
+    numbers_a.pop("seconds"), numbers_b.pop("seconds")
+    return (a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a) and numbers_a == numbers_b
+            and log(one) == log(other))

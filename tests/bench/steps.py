@@ -26,7 +26,7 @@ from course_utils.networks import load_network
 from course_utils.systems import unconditional
 from course_utils.training.run import replace
 
-# ddim with eta = 1 is ddpm with the same noise (tests/test_samplers.py), so it has no line of its own
+# ddim with eta = 1 is ddpm with the same noise (tests/diffusion/test_samplers.py), so it has no line of its own
 LINES = {name: (sampler, {}) for name, sampler in SAMPLERS.items()}
 LINES["ddim, eta 0.5"] = SAMPLERS["ddim"], {"eta": 0.5}
 STEPS = (5, 10, 20, 50, 100)

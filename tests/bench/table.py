@@ -18,7 +18,6 @@ How the course's U-Net was chosen, and how it compares with what a user would pi
 on one thread of a laptop-like processor with AVX512-bf16, in CPU time, so that other work on the machine counts less.
 """
 
-
 def main() -> None:
     rows = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
     speeds = json.loads(THROUGHPUT.read_text(encoding="utf-8"))

@@ -8,9 +8,13 @@ import sys
 import time
 import urllib.request
 
+import nbformat
 import pytest
+from nbformat import v4
 
-from tests.browser.lab import Lab
+from course_utils.authoring import project
+from course_utils.authoring.setup_cell import setup_cell
+from tests.browser.lab import Lab, errors
 from tests.conftest import ROOT
 
 START_SECONDS = 90
@@ -66,6 +70,36 @@ def lab(chromium, server):
     opened = Lab(chromium.new_page(viewport={"width": 1400, "height": 1000}), *server)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def run(lab):
+    """Write a notebook with the set-up cell and this source beside the course's own, and run all of it."""
+
+    def write_and_run(name: str, source: str):
+        cells = [v4.new_code_cell(setup_cell(project.repository())), v4.new_code_cell(source)]
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook = v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+        nbformat.write(notebook, lab.folder / name)
+        lab.open(name)
+        assert errors(lab.run_all()) == []
+        return lab.page
+
+    return write_and_run
+
+
+@pytest.fixture
+def explorer(run, lab):
+    """Run this source, in which an explorer is played; returns the page and the explorer's picture."""
+
+    def play(name: str, source: str):
+        page = run(name, source)
+        picture = page.locator(".widget-html-content img")
+        picture.wait_for()
+        return page, picture
+
+    yield play
+    assert lab.page_errors == []
 
 
 def _wait(address, process, log) -> None:

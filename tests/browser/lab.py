@@ -125,3 +125,21 @@ def errors(cells: list[dict]) -> list[str]:
     """Errors that stored code cells show."""
     return [f"{output['ename']}: {output['evalue']}" for cell in cells for output in cell["outputs"]
             if output["output_type"] == "error"]
+
+
+def eventually(condition, seconds: float = 20) -> bool:
+    """Whether the condition becomes true in time."""
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.2)
+    return condition()
+
+
+def says(picture, words: str) -> bool:
+    """Whether the picture's description comes to hold these words in time."""
+    return eventually(lambda: words in picture.get_attribute("alt"))
+
+
+def stored(path) -> str:
+    """What the kernel wrote, empty before it wrote anything."""
+    return path.read_text() if path.exists() else ""

@@ -14,7 +14,6 @@ import sys
 class OfflineError(OSError):
     """A test tried to reach another computer."""
 
-
 def _is_here(host) -> bool:
     if host in (None, "", "localhost", b"localhost", socket.gethostname()):
         return True

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_show import picture_of, shown  # noqa: F401
 
 from course_utils import show
 from course_utils.datasets import photographs
@@ -17,6 +16,7 @@ from course_utils.diffusion.samplers import Step
 from course_utils.runtime import seeded
 from course_utils.show.live import data_url
 from course_utils.show.photograph_chooser import central_square
+from tests.show.conftest import picture_of
 
 SIDE = 16
 PICTURES = {name: torch.rand(3, SIDE, SIDE, generator=seeded(i)) * 2 - 1 for i, name in enumerate(("cat", "dog"))}
@@ -106,7 +106,7 @@ def test_the_widgets_scripts_are_shipped(make):
     assert repr(widget).endswith("(cat, dog)")
 
 
-def test_before_and_after_are_computed_once_for_each_picture_and_seed(shown):  # noqa: F811
+def test_before_and_after_are_computed_once_for_each_picture_and_seed(shown):
     asked = []
 
     def process(picture, seed):
@@ -172,7 +172,7 @@ def fill(painter, mask: str | None = None, seed: int = 0) -> None:
     painter._handle_custom_msg({"do": "fill", "mask": painter.mask if mask is None else mask, "seed": seed}, [])
 
 
-def test_a_hole_is_filled_with_what_was_painted(shown):  # noqa: F811
+def test_a_hole_is_filled_with_what_was_painted(shown):
     filler = Filler()
     painter = show.hole_painter(PICTURES, filler)
     assert filler.calls == [] and same(painter.photograph, PICTURES["cat"])
@@ -189,7 +189,7 @@ def test_a_hole_is_filled_with_what_was_painted(shown):  # noqa: F811
     assert "the photograph cat, the same with a hole over 6% of it" in shown[0][1]["image/jpeg"]["alt"]
 
 
-def test_the_first_twin_fills_a_box_and_the_widget_shows_it(shown):  # noqa: F811
+def test_the_first_twin_fills_a_box_and_the_widget_shows_it(shown):
     filler = Filler()
     painter = show.hole_painter(PICTURES, filler)
     painter.twin()

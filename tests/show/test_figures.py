@@ -1,34 +1,14 @@
 """Figures and widgets: alt text, captions, sizes, callbacks and static twins."""
 
-import base64
-import io
-
 import pytest
 import torch
-from PIL import Image
 
 from course_utils import show
 from course_utils.diffusion import GaussianMixture, NoiseSchedule, ideal_denoiser
 from course_utils.runtime import seeded
-from course_utils.show import figures
 from course_utils.show.molecule_box import STRENGTHS, MoleculeBox
 from course_utils.show.schedule_explorer import schedule_explorer
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """What was displayed: a list of (data or object, metadata)."""
-    seen = []
-    monkeypatch.setattr(figures, "display", lambda what, metadata=None, raw=False: seen.append((what, metadata)))
-    return seen
-
-
-def picture_of(entry) -> Image.Image:
-    data, metadata = entry
-    (kind,) = [key for key in data if key.startswith("image/")]
-    assert metadata[kind]["alt"]
-    return Image.open(io.BytesIO(base64.b64decode(data[kind])))
-
+from tests.show.conftest import picture_of
 
 CALLS = {
     "images": lambda: show.images(torch.zeros(6, 1, 8, 8), "caption", "alt", titles=["a"] * 6, columns=3),

@@ -1,7 +1,7 @@
 """What every shipped system draws stays what it was: a few fixed calls, compared with what they gave before.
 
 Where processor and torch are those of the record the bits must be equal, elsewhere the images within rounding.
-After a change that is meant to change them: `python -m tests.test_frozen_samples` writes the record anew.
+After a change that is meant to change them: `python -m tests.systems.test_frozen_samples` writes the record anew.
 """
 
 import hashlib

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from test_show import picture_of, shown  # noqa: F401
 
 from course_utils import show
 from course_utils.networks import TextUNet, UNet
+from tests.show.conftest import picture_of
 
 SETTINGS = {
     "the course's": ({"widths": (64, 128, 192), "middle": 4}, [
@@ -21,7 +21,7 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_the_drawing_follows_the_network(name, shown):  # noqa: F811
+def test_the_drawing_follows_the_network(name, shown):
     options, skips = SETTINGS[name]
     unet = UNet(**options)
     rows = show.trace(unet, torch.zeros(1, unet.channels, 32, 32), torch.tensor([5]))
@@ -34,7 +34,7 @@ def test_the_drawing_follows_the_network(name, shown):  # noqa: F811
     assert not any(module._forward_hooks for module in unet.modules())
 
 
-def test_what_reads_is_drawn_under_the_middle(shown):  # noqa: F811
+def test_what_reads_is_drawn_under_the_middle(shown):
     unet = {"channels": 3, "widths": (16, 32), "middle": 2}
     network = TextUNet(["cat", "dog"], unet, length=4, width=32, layers=1)
     tokens = network.tokenizer("a cat")
@@ -53,14 +53,14 @@ def test_hooks_go_when_the_network_stops():
     assert not any(module._forward_hooks for module in unet.modules())
 
 
-def test_maps_lie_on_their_pictures(shown):  # noqa: F811
+def test_maps_lie_on_their_pictures(shown):
     show.heat(torch.eye(8)[None].expand(4, 8, 8), "caption", "alt", over=-torch.ones(4, 1, 32, 32), columns=2,
               titles=["a", "b"] * 2, labels=("one", "two"), marks=[(0, 7), None] * 2, photo=False)
     assert picture_of(shown[0]).width <= 901
     show.heat([torch.zeros(8, 8)], "caption", "alt")
 
 
-def test_the_activation_explorer_follows_its_controls(shown):  # noqa: F811
+def test_the_activation_explorer_follows_its_controls(shown):
     explorer = show.activation_explorer(UNet(widths=(16, 64), middle=2), torch.zeros(1, 32, 32))
     assert {"first", "downs.0.blocks.0", "middle.1", "last"} <= set(explorer.controls["part"].options)
     seen = {explorer.picture.value}

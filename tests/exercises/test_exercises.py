@@ -4,10 +4,10 @@ import inspect
 
 import pytest
 import torch
-from wrong_answers import WRONG
 
 from course_utils import exercises
 from course_utils.exercises.base import Exercise
+from tests.exercises.wrong_answers import WRONG
 
 ALL = [(notebook, name) for notebook in WRONG for name in exercises.load(notebook).names()]
 

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from test_show import picture_of, shown  # noqa: F401
-from test_show_photographs import PICTURES, SIDE, finish, same
 
 from course_utils import show
 from course_utils.diffusion import Prediction
 from course_utils.diffusion.samplers import Step
 from course_utils.show.prompt_field import plain, shortened
+from tests.show.conftest import picture_of
+from tests.show.test_photographs import PICTURES, SIDE, finish, same
 
 WORDS = ["a", "castle", "cat"]
 
@@ -64,7 +64,7 @@ def test_a_sentence_becomes_a_picture_and_nothing_is_drawn_before_it_is_asked_fo
     ("", ["there is no word"]), ("고양이 🐱", ["unknown: 고양이", "unknown: 🐱"]), ("7 cat", ["unknown: 7"]),
     ("cat " * 5000, []), ("<b>$x$</b>", ["unknown: <b>$x$</b>"]),
 ])
-def test_every_sentence_gets_its_picture_and_its_remarks(prompt, notes, shown):  # noqa: F811
+def test_every_sentence_gets_its_picture_and_its_remarks(prompt, notes, shown):
     painter = Painter()
     box = boxed(painter)
     ask(box, prompt)
@@ -74,7 +74,7 @@ def test_every_sentence_gets_its_picture_and_its_remarks(prompt, notes, shown): 
     assert len(shown[1][0].data) < 300
 
 
-def test_the_twin_shows_how_the_picture_came_about(shown):  # noqa: F811
+def test_the_twin_shows_how_the_picture_came_about(shown):
     painter = Painter(steps=10)
     box = boxed(painter, caption="a dog", seed=3, scale=1.5, steps=7)
     box.twin()
@@ -154,7 +154,7 @@ def test_remarks_that_fail_and_pictures_of_another_shape_are_sentences():
     assert box.problem == "Draw must return one picture (3, H, W); got (1, 3, 16, 16)."
 
 
-def test_a_draw_that_tells_no_steps_works(shown):  # noqa: F811
+def test_a_draw_that_tells_no_steps_works(shown):
     box = boxed(lambda *order: torch.zeros(3, SIDE, SIDE))
     box.twin()
     assert same(box.drawn, torch.zeros(3, SIDE, SIDE)) and picture_of(shown[0])
@@ -176,7 +176,7 @@ def fill_with(prompt, **options):
     return show.hole_painter(PICTURES, fill, prompt=prompt, **options), calls
 
 
-def test_a_hole_is_filled_with_what_the_sentence_says(shown):  # noqa: F811
+def test_a_hole_is_filled_with_what_the_sentence_says(shown):
     painter, calls = fill_with("a cat", words=WORDS, remarks=remarks)
     assert painter.words == WORDS and painter.noun == "Picture"
     painter.twin()

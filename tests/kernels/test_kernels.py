@@ -12,7 +12,8 @@ from course_utils import bench
 from course_utils.diffusion import ddim, dpmpp
 from course_utils.kernels import dispatch, guided, noising, norm
 from course_utils.runtime import seeded
-from course_utils.systems import ddpm
+from course_utils.systems.model import Model, noised
+from course_utils.systems.unconditional import Unconditional
 from tests.conftest import ROOT
 from tests.tiny import alive
 
@@ -219,8 +220,8 @@ def test_a_training_step_is_the_same_with_kernels_and_without(predicts, monkeypa
     for choice in ("on", "off"):
         monkeypatch.setenv("COURSE_KERNELS", choice)
         model = network(predicts)
-        batch = ddpm.noised(x0, seeded(3, x0.device))
-        loss = ddpm.loss(model, batch, predicts, "soft-v").mean()
+        batch = noised(x0, seeded(3, x0.device))
+        loss = Model(model).loss(batch).mean()
         loss.backward()
         losses.append(loss.detach())
         gradients.append([parameter.grad for parameter in model.parameters()])
@@ -236,52 +237,15 @@ def test_a_sampling_run_is_the_same_with_kernels_and_without(sampler, monkeypatc
     made = []
     for choice in ("on", "off"):
         monkeypatch.setenv("COURSE_KERNELS", choice)
-        made.append(ddpm.DDPM(network("v")).sample(2, steps=5, seed=4, size=16, sampler=sampler))
+        made.append(Unconditional(network("v")).sample(2, steps=5, seed=4, size=16, sampler=sampler))
     assert off(*made) < 1e-4 and made[0].std() > 0.1
 
 
 @needs_triton
 def test_with_kernels_the_same_seed_gives_the_same_picture(monkeypatch):
     monkeypatch.setenv("COURSE_KERNELS", "on")
-    model = ddpm.DDPM(network("x0"))
+    model = Unconditional(network("x0"))
     assert torch.equal(*(model.sample(2, steps=3, seed=4, size=8) for _ in range(2)))
-
-
-# --- where they run
-
-
-def test_without_a_gpu_nothing_changes_by_itself(monkeypatch):
-    monkeypatch.delenv("COURSE_KERNELS", raising=False)
-    assert not dispatch.use_kernel("q_sample", torch.zeros(10**6))
-
-
-def test_by_itself_a_kernel_runs_only_where_it_was_measured_to_be_faster(monkeypatch, tmp_path):
-    class OnGPU:
-        is_cuda = True
-
-        def __init__(self, n):
-            self.numel = lambda: n
-
-    monkeypatch.delenv("COURSE_KERNELS", raising=False)
-    monkeypatch.setattr(dispatch, "triton", object())
-    monkeypatch.setattr(dispatch, "MEASUREMENTS", tmp_path / "measurements.json")
-    dispatch.faster_from.cache_clear()
-    assert not dispatch.use_kernel("q_sample", OnGPU(10**9))
-    dispatch.MEASUREMENTS.write_text(json.dumps({"faster_from": {"q_sample": 1000}}))
-    dispatch.faster_from.cache_clear()
-    assert dispatch.use_kernel("q_sample", OnGPU(1000)) and not dispatch.use_kernel("q_sample", OnGPU(999))
-    assert not dispatch.use_kernel("guided_step", OnGPU(10**9))
-    dispatch.faster_from.cache_clear()
-
-
-def test_a_forced_kernel_that_cannot_run_is_a_sentence(monkeypatch):
-    monkeypatch.setenv("COURSE_KERNELS", "on")
-    monkeypatch.setattr(dispatch, "triton", None)
-    with pytest.raises(RuntimeError, match="COURSE_KERNELS is on, but q_sample cannot run .* Triton is not installed"):
-        noising.noise(torch.tensor([1]), (1, 2, 2))
-    monkeypatch.setenv("COURSE_KERNELS", "yes")
-    with pytest.raises(ValueError, match="COURSE_KERNELS must be auto, on or off; it is 'yes'"):
-        noising.noise(torch.tensor([1]), (1, 2, 2))
 
 
 # --- the bench
@@ -316,7 +280,7 @@ def test_a_kernel_is_worth_it_from_where_it_was_never_slower():
 def test_all_kernels_compile_for_the_courses_gpus(tmp_path):
     """For T4, A100 and H100, none of which need be here; each within the T4's 64 KiB of shared memory."""
     settings = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, ROOT / "tests" / "cross_compile.py"], env=settings, capture_output=True,
+    done = subprocess.run([sys.executable, ROOT / "tests/kernels/cross_compile.py"], env=settings, capture_output=True,
                           text=True)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
