@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+WIDTH = 70  # of the column with the sentences; the cells of a block of checks thus print one table
+
 
 def expect(value, *, says: str, below=None, above=None, between=None, equals=None) -> None:
-    """Print "<says>: yes" when the value keeps its bound; AssertionError with both numbers when it does not.
+    """Print a row: what is claimed, what was measured, its bounds. AssertionError when it does not keep them.
 
     `value` is a number, a one-element tensor or a bool; give exactly one bound (`between` is a pair, ends included).
     """
@@ -20,11 +22,14 @@ def expect(value, *, says: str, below=None, above=None, between=None, equals=Non
         "between": lambda: bound[0] <= value <= bound[1],
         "equals": lambda: value == bound,
     }[name]()
-    wanted = f"within {bound[0]:g}..{bound[1]:g}" if name == "between" else f"{name} {_short(bound)}"
+    wanted = f"{_short(bound[0])} to {_short(bound[1])}" if name == "between" else f"{name} {_short(bound)}"
     if not holds:
         raise AssertionError(f"{says}: NO. Measured {_short(value)}, expected {wanted}.")
-    print(f"{says}: yes" + ("" if name == "equals" else f" ({wanted})"))
+    print(f"{says + ' ':.<{WIDTH}} {_short(value):>9}   {'' if name == 'equals' else wanted}".rstrip())
 
 
 def _short(number) -> str:
-    return f"{number:.2g}" if isinstance(number, float) else str(number.item() if hasattr(number, "item") else number)
+    number = number.item() if hasattr(number, "item") else number
+    if isinstance(number, bool):
+        return "yes" if number else "no"
+    return f"{number:.4g}" if isinstance(number, float) else str(number)

@@ -1,5 +1,7 @@
 """`expect` and the measures on known cases."""
 
+import re
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -9,12 +11,14 @@ from course_utils.measure import energy_distance, expect, frechet_distance, prec
 from course_utils.runtime import seeded
 
 
-def test_expect_says_yes(capsys):
+def test_expect_prints_what_was_measured_as_rows_of_one_table(capsys):
     expect(0.99, between=(0.98, 1.02), says="same variance")
     expect(torch.tensor(3.0), below=4, says="small")
     expect(True, equals=True, says="so it is")
-    assert capsys.readouterr().out.splitlines() == [
-        "same variance: yes (within 0.98..1.02)", "small: yes (below 4)", "so it is: yes"]
+    expect(3, equals=3, says="calls")
+    rows = [re.split(r" \.*\s+", row) for row in capsys.readouterr().out.splitlines()]
+    assert rows == [["same variance", "0.99", "0.98 to 1.02"], ["small", "3", "below 4"], ["so it is", "yes"],
+                    ["calls", "3"]]
 
 
 @pytest.mark.parametrize("value,bound", [(1.5, {"between": (0, 1)}), (2, {"below": 2}), (2, {"above": 2}),
