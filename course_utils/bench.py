@@ -16,10 +16,10 @@ from course_utils.networks import UNet
 from course_utils.systems import ddpm
 
 QUANTILES = (0.5, 0.2, 0.8)
-# (B, C, H, W); of the garment network's layers, of its pictures, and large
+# (B, C, H, W); of the garment network's layers, of its images, and large
 LAYERS = ((2, 64, 16, 16), (64, 64, 16, 16), (64, 128, 8, 8), (64, 256, 64, 64), (1, 256, 256, 256))
-PICTURES = ((2, 1, 32, 32), (64, 1, 32, 32), (64, 3, 64, 64), (1024, 3, 64, 64), (64, 3, 512, 512))
-LAYERS_TINY, PICTURES_TINY = ((2, 8, 4, 4),), ((2, 3, 8, 8),)
+IMAGES = ((2, 1, 32, 32), (64, 1, 32, 32), (64, 3, 64, 64), (1024, 3, 64, 64), (64, 3, 512, 512))
+LAYERS_TINY, IMAGES_TINY = ((2, 8, 4, 4),), ((2, 3, 8, 8),)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def kernels() -> None:
 
 
 def _check() -> None:
-    for case in cases(torch.device("cpu"), torch.float32, LAYERS_TINY, PICTURES_TINY):
+    for case in cases(torch.device("cpu"), torch.float32, LAYERS_TINY, IMAGES_TINY):
         off = (case.kernel() - case.definition()).abs().max().item()
         print(f"{case.op:34} {str(case.shape):18} largest difference {off:.1e}")
         if not off < 1e-4:
@@ -67,7 +67,7 @@ def _measure() -> None:
         "copy_gb_per_s": _copy_bandwidth(where), "points": [],
     }
     print(f"{record['gpu']}: a copy moves {record['copy_gb_per_s']:,} GB/s. Median times, and the share of that speed:")
-    for case in cases(where, form, LAYERS, PICTURES):
+    for case in cases(where, form, LAYERS, IMAGES):
         point = {"op": case.op, "shape": case.shape, "least_bytes": case.least_bytes, "microseconds": _times(case)}
         seconds = point["microseconds"]["kernel"][0] * 1e-6
         point["share_of_copy"] = round(case.least_bytes / seconds / 1e9 / record["copy_gb_per_s"], 3)
@@ -101,11 +101,11 @@ def faster_from(points: list[dict]) -> dict[str, int]:
     return found
 
 
-def cases(where: torch.device, form: torch.dtype, layers, pictures) -> Iterator[Case]:
-    """All operations, at the sizes of `layers` (in the number format `form`) and of `pictures`."""
+def cases(where: torch.device, form: torch.dtype, layers, images) -> Iterator[Case]:
+    """All operations, at the sizes of `layers` (in the number format `form`) and of `images`."""
     for shape in layers:
         yield from _norm_cases(shape, form, runtime.seeded(0, where))
-    for shape in pictures:
+    for shape in images:
         yield from _noising_cases(shape, runtime.seeded(0, where))
         yield from _guided_cases(shape, runtime.seeded(0, where))
 

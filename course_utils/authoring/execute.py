@@ -62,17 +62,17 @@ def clean(notebook: dict) -> dict:
 
 
 def thumbnail(notebook: dict, path: Path) -> None:
-    """Store the first picture of the cell with the tag "thumbnail", 240 pixels high, for the README's table."""
+    """Store the first image of the cell with the tag "thumbnail", 240 pixels high, for the README's table."""
     from PIL import Image
 
     tagged = [cell for cell in notebook["cells"] if "thumbnail" in cell["metadata"].get("tags", ())]
     shown = [output.get("data", {}) for cell in tagged for output in cell["outputs"]]
-    pictures = [data[kind] for data in shown for kind in data if kind.startswith("image/")]
-    if pictures:
-        picture = Image.open(io.BytesIO(base64.b64decode(pictures[0]))).convert("RGB")
+    images = [data[kind] for data in shown for kind in data if kind.startswith("image/")]
+    if images:
+        image = Image.open(io.BytesIO(base64.b64decode(images[0]))).convert("RGB")
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture.thumbnail((480, 240))
-        picture.save(path.with_suffix(".part"), "jpeg", quality=85)
+        image.thumbnail((480, 240))
+        image.save(path.with_suffix(".part"), "jpeg", quality=85)
         path.with_suffix(".part").replace(path)
 
 
@@ -86,7 +86,7 @@ def _identifier(source: str, seen: set[str]) -> str:
 
 
 def _without_widget(output: dict) -> dict | None:
-    # A stored widget points to a model that died with its kernel; its picture or its text stays
+    # A stored widget points to a model that died with its kernel; its image or its text stays
     if _WIDGET not in output.get("data", {}):
         return output
     data = {kind: content for kind, content in output["data"].items() if kind != _WIDGET}

@@ -149,7 +149,7 @@ EXERCISES = [
                  "    logits = torch.stack([-(x - a) ** 2, -(x - b) ** 2]) / (2 * s**2)\n"
                  "    share_a, share_b = logits.softmax(0)      # softmax, so that nothing is 0/0 far away\n"
                  "    return (share_a * (a - x) + share_b * (b - x)) / s**2",
-        means="With one bump for each training picture this becomes the ideal denoiser of notebook 02.",
+        means="With one bump for each training image this becomes the ideal denoiser of notebook 02.",
     ),
     Exercise(
         name="step_back",

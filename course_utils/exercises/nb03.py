@@ -118,14 +118,14 @@ def _judge_forget(forget) -> str | None:
     if not torch.equal(t, true):
         return "You wrote into t itself, so the caller's times are wrong now. Make new ones: torch.full_like(t, said)."
     if torch.equal(answer, xt + t.view(-1, 1, 1, 1)):
-        return "It still listens to t: pictures at different times get different answers."
+        return "It still listens to t: images at different times get different answers."
     if not torch.equal(answer, xt + 100):
         if torch.equal(answer, xt):
             return "It says t = 0. Say what `said` holds."
-        return "With said = 100 every picture should be treated as at t = 100."
+        return "With said = 100 every image should be treated as at t = 100."
     said = seen[-1]
     if not isinstance(said, torch.Tensor) or said.shape != (3,) or said.is_floating_point():
-        return "The network takes t as whole numbers (B,), one for each picture: torch.full_like(t, said)."
+        return "The network takes t as whole numbers (B,), one for each image: torch.full_like(t, said)."
     return None if torch.equal(forget(network, 5)(xt, t), xt + 5) else "It always says 100. Say what `said` holds."
 
 
@@ -141,7 +141,7 @@ EXERCISES = [
                 6: "6 is the side of the map that the middle sees. How many places has the map?",
                 9216: "9,216 pixels go in. The stem and the halvings come before the middle.",
                 2304: "The stem divides each *side* by 4, so it leaves a sixteenth of the places, not a quarter.",
-                16: "16 tokens is the middle of the shipped network, for 32 x 32 pixels. This picture is larger.",
+                16: "16 tokens is the middle of the shipped network, for 32 x 32 pixels. This image is larger.",
                 192: "192 is how many numbers each token has. How many tokens are there?",
             },
             otherwise="Divide the side by the stem (4), then by 2 for each step from width to width; then square.",
@@ -206,7 +206,7 @@ EXERCISES = [
                 "You normalised each channel by itself. Take `groups` groups: channels keep their differences.":
                     lambda h, a, b, g: _bend(h, a, b, h.shape[1]),
                 "You normalised all channels together. Take `groups` groups.": lambda h, a, b, g: _bend(h, a, b, 1),
-                "Each picture has its own scale and shift, not the batch's mean.":
+                "Each image has its own scale and shift, not the batch's mean.":
                     lambda h, a, b, g: _bend(h, a.mean(0, keepdim=True), b.mean(0, keepdim=True), g),
             },
             "group_norm(h, groups), times 1 + scale, plus shift, each of shape (B, C, 1, 1).",
@@ -228,7 +228,7 @@ EXERCISES = [
             {
                 "You read the memory in another order: reshape alone mixes places up. Split the axes, then permute.":
                     lambda x: x.reshape(x.shape[0], 4 * x.shape[1], x.shape[2] // 2, x.shape[3] // 2),
-                "Those are the four *corners* of the picture. Split H into (H/2, 2), not (2, H/2).": _corners,
+                "Those are the four *corners* of the image. Split H into (H/2, 2), not (2, H/2).": _corners,
                 "Channels and small axes are in the wrong order: C first, then the 2 of the rows, then that of the "
                 "columns.": lambda x: _permuted(x, 0, 3, 5, 1, 2, 4),
                 "The small axes are swapped: rows before columns.": lambda x: _permuted(x, 0, 1, 5, 3, 2, 4),
@@ -262,9 +262,9 @@ EXERCISES = [
                     lambda *a: _asked(*a, dim=-2),
                 "Two attentions, added: words and places should compete in *one* softmax. Join the keys first.":
                     _two_softmaxes,
-                "The words are not heard: join their keys and values to those of the picture.":
+                "The words are not heard: join their keys and values to those of the image.":
                     lambda q, k, v, wk, wv: _only(q, k, v),
-                "Only the words are heard. They stand *beside* the picture's own keys and values, not in place of "
+                "Only the words are heard. They stand *beside* the image's own keys and values, not in place of "
                 "them.": lambda q, k, v, wk, wv: _only(q, wk, wv),
                 "Keys and values are joined in different orders, so each weight meets a wrong value.":
                     lambda q, k, v, wk, wv: (q @ torch.cat([k, wk], 1).transpose(-1, -2) / q.shape[-1] ** 0.5
@@ -294,7 +294,7 @@ EXERCISES = [
                  "        return network(xt, torch.full_like(t, said))\n"
                  "    return deaf",
         means="Its error is the network's at t = 100, and near that around it. With 100 said, understating is worse: "
-              "noise that it was not told of stays in the picture. Overstating (t below 100) wipes out details, which "
+              "noise that it was not told of stays in the image. Overstating (t below 100) wipes out details, which "
               "weigh less. A denoiser is a function, changed by wrapping it: guidance (05, 06) is a wrapper too.",
     ),
 ]

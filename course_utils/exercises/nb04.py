@@ -66,8 +66,8 @@ EXERCISES = [
         judge=number(
             right=80,
             answers={
-                20: "20 calls are enough for one batch. 64 pictures in batches of 16 are four batches.",
-                1280: "That is how many noisy pictures the network sees. A whole batch of 16 goes in at one call.",
+                20: "20 calls are enough for one batch. 64 images in batches of 16 are four batches.",
+                1280: "That is how many noisy images the network sees. A whole batch of 16 goes in at one call.",
                 4: "That is the number of batches. Each batch needs a call for each step.",
                 4000: "ddim skips: with 20 steps it calls 20 times a batch, not at each of the T = 1,000 times.",
                 64_000: "ddim skips: with 20 steps it calls 20 times a batch; and a batch of 16 goes in at one call.",
@@ -77,9 +77,9 @@ EXERCISES = [
             otherwise="Count batches (64 / 16) times steps (20); each step asks the network once for a whole batch.",
             tolerance=0.001,
         ),
-        hints=("How many batches are there?", "Each step calls the denoiser once, for all pictures of a batch."),
+        hints=("How many batches are there?", "Each step calls the denoiser once, for all images of a batch."),
         solution="network_calls = 64 // 16 * 20",
-        means="The price of a picture is steps times the price of one look. That is why fewer steps matter so much; "
+        means="The price of an image is steps times the price of one look. That is why fewer steps matter so much; "
               "guidance, in notebook 06, doubles it.",
     ),
     Exercise(
@@ -94,9 +94,9 @@ EXERCISES = [
                     lambda xt, v, a: a.sqrt() * xt + (1 - a).sqrt() * v,
                 "The roots are swapped: where little noise is, abar near 1, x0 is nearly xt.":
                     lambda xt, v, a: (1 - a).sqrt() * xt - a.sqrt() * v,
-                "Take square roots: abar is a share of variance, and pictures are multiplied by its root.":
+                "Take square roots: abar is a share of variance, and images are multiplied by its root.":
                     lambda xt, v, a: a * xt - (1 - a) * v,
-                "That is the formula for eps in place of v. v holds a part of the picture too, so nothing is divided.":
+                "That is the formula for eps in place of v. v holds a part of the image too, so nothing is divided.":
                     lambda xt, v, a: (xt - (1 - a).sqrt() * v) / a.sqrt(),
                 "You solved the definition of v as if eps were zero. eps is unknown too; use the jump to get rid of "
                 "it.": lambda xt, v, a: -v / (1 - a).sqrt(),
@@ -123,7 +123,7 @@ EXERCISES = [
                     lambda snr, gamma: snr.clamp(max=gamma) / (snr + 1),
                 "Below gamma this is larger than 1. There the plain error of eps is already right: take the minimum.":
                     lambda snr, gamma: gamma / snr,
-                "You took the larger of the two. min-SNR keeps the weight of clean pictures *down*.":
+                "You took the larger of the two. min-SNR keeps the weight of clean images *down*.":
                     lambda snr, gamma: snr.clamp(min=gamma) / snr,
                 "That is the plain error of eps. Where snr is above gamma it must count less.":
                     lambda snr, gamma: torch.ones_like(snr),
@@ -161,7 +161,7 @@ EXERCISES = [
                 "The old noise must be worked out with abar_t, the level where xt is; you used abar_s.":
                     lambda xt, x0, a, b, eta, fresh:
                     _mix(x0, _eps(xt, x0, b), b, eta * _share(a, b).sqrt(), fresh),
-                "t and s are swapped: the step goes to s, so the picture gets sqrt(abar_s).":
+                "t and s are swapped: the step goes to s, so the image gets sqrt(abar_s).":
                     lambda xt, x0, a, b, eta, fresh:
                     _mix(x0, _eps(xt, x0, a), a, eta * _share(a, b).sqrt(), fresh),
                 "sigma has a square root over both factors.":
@@ -175,7 +175,7 @@ EXERCISES = [
         hints=(
             "First the noise that is in xt: solve the jump for eps.",
             "sigma = eta * ((1 - abar_s) / (1 - abar_t) * (1 - abar_t / abar_s)) ** 0.5",
-            "The variances must add up: abar_s of picture, 1 - abar_s - sigma^2 of old noise, sigma^2 of fresh noise.",
+            "The variances must add up: abar_s of image, 1 - abar_s - sigma^2 of old noise, sigma^2 of fresh noise.",
         ),
         solution="def ddim_step(xt, x0, abar_t, abar_s, eta, fresh):\n"
                  "    eps = (xt - abar_t.sqrt() * x0) / (1 - abar_t).sqrt()\n"

@@ -80,7 +80,7 @@ EXERCISES = [
                 "is taken away from the noise.": _bend(lambda a, scale: (1 - a).sqrt() * scale),
                 "A score is noise divided by sqrt(1 - abar). To come back from a slope to noise, multiply by that "
                 "root; it is missing.": _bend(lambda a, scale: -scale),
-                "That is the root of the picture's share. Noise carries sqrt(1 - abar).":
+                "That is the root of the image's share. Noise carries sqrt(1 - abar).":
                     _bend(lambda a, scale: -a.sqrt() * scale),
                 "Take the square root of 1 - abar: it is a variance, and noise is measured in standard deviations.":
                     _bend(lambda a, scale: -(1 - a) * scale),
@@ -100,22 +100,22 @@ EXERCISES = [
         means="Algorithm 2 in one line. It fits every sampler, for every sampler asks for a guess.",
     ),
     Exercise(
-        name="moved_picture",
+        name="moved_image",
         judge=tensors(
             _bend_cases,
             _bend(lambda a, scale: (1 - a) / a.sqrt() * scale),
             {
-                "That is how far the *noise* is bent. On the way to the picture it is multiplied by -sqrt(1 - abar) / "
+                "That is how far the *noise* is bent. On the way to the image it is multiplied by -sqrt(1 - abar) / "
                 "sqrt(abar).": _bend(lambda a, scale: -(1 - a).sqrt() * scale),
-                "The size is that of the bent noise. The picture is (xt - sqrt(1 - abar) eps) / sqrt(abar).":
+                "The size is that of the bent noise. The image is (xt - sqrt(1 - abar) eps) / sqrt(abar).":
                     _bend(lambda a, scale: (1 - a).sqrt() * scale),
-                "The sign: taking from the noise adds to the picture.":
+                "The sign: taking from the noise adds to the image.":
                     _bend(lambda a, scale: -(1 - a) / a.sqrt() * scale),
-                "You divided by abar; the jump multiplies the picture by the root of it.":
+                "You divided by abar; the jump multiplies the image by the root of it.":
                     _bend(lambda a, scale: (1 - a) / a * scale),
                 "One root of 1 - abar comes from bending, a second from the jump; together they are 1 - abar.":
                     _bend(lambda a, scale: ((1 - a) / a).sqrt() * scale),
-                "The division by sqrt(abar) is missing: the jump had made the picture smaller.":
+                "The division by sqrt(abar) is missing: the jump had made the image smaller.":
                     _bend(lambda a, scale: (1 - a) * scale),
                 "The scale does nothing in your line.": _bend(lambda a, scale: (1 - a) / a.sqrt()),
             },
@@ -125,7 +125,7 @@ EXERCISES = [
             "x0 = (xt - sqrt(1 - abar) eps) / sqrt(abar): how does x0 move when eps moves?",
             "eps moves by -sqrt(1 - abar) scale slope. Multiply by -sqrt(1 - abar) / sqrt(abar).",
         ),
-        solution="def moved_picture(x0, slope, abar_t, scale):\n"
+        solution="def moved_image(x0, slope, abar_t, scale):\n"
                  "    return x0 + (1 - abar_t) / abar_t.sqrt() * scale * slope",
         means="At much noise the factor is huge, so the same slope moves the guess far; close to t = 0 it moves it "
               "hardly at all. Guidance decides early.",
@@ -151,7 +151,7 @@ EXERCISES = [
             "Take log_softmax over dimension 1, and of each row the entry that its label names.",
         ),
         hints=(
-            "logits.log_softmax(1) has a row for each picture and a column for each class.",
+            "logits.log_softmax(1) has a row for each image and a column for each class.",
             "rows.gather(1, label[:, None])[:, 0] takes one entry of each row.",
         ),
         solution="def log_prob_of_label(logits, label):\n"
@@ -165,37 +165,37 @@ EXERCISES = [
             _hinge_cases,
             lambda real, fake: (1 - real).relu() + (1 + fake).relu(),
             {
-                "Real and made are swapped: the judge should give real pictures high scores.":
+                "Real and made are swapped: the judge should give real images high scores.":
                     lambda real, fake: (1 + real).relu() + (1 - fake).relu(),
                 "Without the relu the judge gains by making sure scores ever surer, and never stops.":
                     lambda real, fake: (1 - real) + (1 + fake),
                 "The margin is missing: a judge that says 0 to everything would pay nothing.":
                     lambda real, fake: (-real).relu() + fake.relu(),
-                "That is the generator's loss. The judge wants the opposite, and looks at real pictures, too.":
+                "That is the generator's loss. The judge wants the opposite, and looks at real images, too.":
                     lambda real, fake: -fake,
-                "Only real pictures are judged. A judge that calls everything real would pay nothing.":
+                "Only real images are judged. A judge that calls everything real would pay nothing.":
                     lambda real, fake: (1 - real).relu(),
-                "Only made pictures are judged. A judge that calls everything made would pay nothing.":
+                "Only made images are judged. A judge that calls everything made would pay nothing.":
                     lambda real, fake: (1 + fake).relu(),
                 "That is the older loss with logarithms (Goodfellow et al., 2014). Asked is the hinge.":
                     lambda real, fake: torch.nn.functional.softplus(-real) + torch.nn.functional.softplus(fake),
-                "Made pictures should score below -1: turn the sign in the second half.":
+                "Made images should score below -1: turn the sign in the second half.":
                     lambda real, fake: (1 - real).relu() + (1 - fake).relu(),
-                "That is a hinge for pairs: it only asks that the real one score higher. Judge each picture by itself.":
+                "That is a hinge for pairs: it only asks that the real one score higher. Judge each image by itself.":
                     lambda real, fake: (1 - real + fake).relu(),
-                "That is the loss of pairs, which our own GAN has. BigGAN's judges each picture by itself.":
+                "That is the loss of pairs, which our own GAN has. BigGAN's judges each image by itself.":
                     lambda real, fake: torch.nn.functional.softplus(fake - real),
-                "The relu goes around each half by itself: a surely real picture may not pay for a doubtful one.":
+                "The relu goes around each half by itself: a surely real image may not pay for a doubtful one.":
                     lambda real, fake: (2 - real + fake).relu(),
             },
-            "A real picture costs what is missing up to a score of 1, a made one what is above -1; nothing below 0.",
+            "A real image costs what is missing up to a score of 1, a made one what is above -1; nothing below 0.",
         ),
         hints=(
-            "Real pictures should score at least 1. What is missing? At most nothing.",
+            "Real images should score at least 1. What is missing? At most nothing.",
             "(1 - real).relu() for one half; turn the sign for the other.",
         ),
         solution="def judge_loss(real, fake):\n    return (1 - real).relu() + (1 + fake).relu()",
-        means="Scores beyond the margin cost nothing, so the judge minds the doubtful pictures only. At 2 it has "
+        means="Scores beyond the margin cost nothing, so the judge minds the doubtful images only. At 2 it has "
               "learned nothing, at 0 it has won, and then the generator learns nothing either.",
     ),
     Exercise(

@@ -70,28 +70,28 @@ def _steer_cases():
 
 EXERCISES = [
     Exercise(
-        name="pictures_seen",
+        name="images_seen",
         judge=number(
             right=1792,
             answers={
-                1280: "That is without guidance: 64 pictures, 20 steps, one answer each. In 8 of the steps there are "
+                1280: "That is without guidance: 64 images, 20 steps, one answer each. In 8 of the steps there are "
                       "two answers.",
                 2560: "That is with guidance in every step. Outside of the interval one answer, the one with the "
                       "class, is enough.",
-                28: "That is for one picture (or a whole batch at a time). There are 64 pictures.",
+                28: "That is for one image (or a whole batch at a time). There are 64 images.",
                 1024: "Those are the 8 guided steps alone. The 12 others need an answer as well.",
-                512: "The guided steps need two answers for each picture; and the 12 others need one.",
+                512: "The guided steps need two answers for each image; and the 12 others need one.",
                 768: "Those are the 12 steps without guidance alone.",
-                20: "That is the number of calls: both answers travel in one batch. Count the pictures in the batches.",
+                20: "That is the number of calls: both answers travel in one batch. Count the images in the batches.",
                 2048: "20 steps in all, 8 of them guided: 12 are left for the plain ones, not 16.",
             },
-            otherwise="Count answers for one picture first: two in each of 8 steps, one in each of the 12 others.",
+            otherwise="Count answers for one image first: two in each of 8 steps, one in each of the 12 others.",
             tolerance=0.001,
         ),
-        hints=("How many answers does one picture need, over its 20 steps?", "8 steps of two answers, 12 of one: 28."),
-        solution="pictures_seen = 64 * (8 * 2 + 12 * 1)",
+        hints=("How many answers does one image need, over its 20 steps?", "8 steps of two answers, 12 of one: 28."),
+        solution="images_seen = 64 * (8 * 2 + 12 * 1)",
         means="30% less work than with guidance everywhere. At little noise both answers agree, so nothing is lost; "
-              "at much noise strong guidance does harm (section 4). Kynkaanniemi et al. (2024) found that the pictures "
+              "at much noise strong guidance does harm (section 4). Kynkaanniemi et al. (2024) found that the images "
               "even become better.",
     ),
     Exercise(
@@ -102,7 +102,7 @@ EXERCISES = [
             {
                 "The share is turned round: a label is forgotten with probability p_uncond, so where u < p_uncond.":
                     lambda label, u, p, none: torch.where(u < p, label, none),
-                "A forgotten label must become `none`. Zero is the first class: those pictures would all be called "
+                "A forgotten label must become `none`. Zero is the first class: those images would all be called "
                 "t-shirts.": lambda label, u, p, none: torch.where(u < p, 0, label),
                 "Nothing is forgotten. Without an example that says `none`, its row in the table is never trained.":
                     lambda label, u, p, none: label,
@@ -194,11 +194,11 @@ EXERCISES = [
             {
                 "That is the static threshold: everything beyond 1 is cut off and lost.":
                     lambda x0, share: x0.clamp(-1, 1),
-                "Cut, but not divided: the picture still leaves [-1, 1].":
+                "Cut, but not divided: the image still leaves [-1, 1].":
                     lambda x0, share: _cut(x0, _limit(x0, share).clamp(min=1)),
-                "A limit below 1 must not be used: like this a dull picture is blown up. Take at least 1.":
+                "A limit below 1 must not be used: like this a dull image is blown up. Take at least 1.":
                     lambda x0, share: _cut(x0, _limit(x0, share)) / _limit(x0, share),
-                "One limit for the whole batch: a wild picture makes its neighbours grey. Each picture has its own.":
+                "One limit for the whole batch: a wild image makes its neighbours grey. Each image has its own.":
                     _one_limit,
                 "Divided, but not cut: what lies beyond the quantile still leaves [-1, 1].":
                     lambda x0, share: x0 / _limit(x0, share).clamp(min=1),
@@ -207,10 +207,10 @@ EXERCISES = [
                 "The largest value decides here. The quantile lets the few most extreme pixels be cut.":
                     lambda x0, share: _dynamic(x0, 1.0),
             },
-            "Three steps for each picture: limit = the quantile of |x0|, at least 1; cut to +-limit; divide by limit.",
+            "Three steps for each image: limit = the quantile of |x0|, at least 1; cut to +-limit; divide by limit.",
         ),
         hints=(
-            "x0.abs().flatten(1).quantile(share, dim=1) is one number a picture.",
+            "x0.abs().flatten(1).quantile(share, dim=1) is one number an image.",
             "Make it at least 1 with .clamp(min=1), and give it the shape (B, 1, 1, 1).",
             "torch.minimum and torch.maximum cut to a limit that is a tensor.",
         ),

@@ -11,7 +11,7 @@ from course_utils.runtime import seeded
 
 
 def _pairs(seed: int, channels: int = 3):
-    """Large pictures (2, C, 24, 16), and small ones (2, C, 6, 4) that are not theirs."""
+    """Large images (2, C, 24, 16), and small ones (2, C, 6, 4) that are not theirs."""
     draws = seeded(seed)
     for _ in range(2):
         yield (torch.rand(2, channels, 24, 16, generator=draws) * 2 - 1,
@@ -62,7 +62,7 @@ EXERCISES = [
         hints=("By what factor is the squared error larger? Section 1 measured it.",
                "PSNR = 10 log10(4 / error). A factor of two in the error takes off 10 log10(2)."),
         solution="import math\n\npsnr_of_draws = 28.0 - 10 * math.log10(2)",
-        means="25.0 dB: three decibels for pictures that could be true. A method that loses less is not better than "
+        means="25.0 dB: three decibels for images that could be true. A method that loses less is not better than "
               "perfect: it varies less than the truth does.",
     ),
     Exercise(
@@ -73,10 +73,10 @@ EXERCISES = [
             {
                 "xt must come first: the network's first weights belong to it.":
                     lambda xt, low: torch.cat([_squares(low), xt], 1),
-                "You have tiled the small picture: four by four small copies. Each pixel must become a square of its "
+                "You have tiled the small image: four by four small copies. Each pixel must become a square of its "
                 "own, so that it lies over the pixels it tells of.":
                     lambda xt, low: torch.cat([xt, low.repeat(1, 1, 4, 4)], 1),
-                "xt twice: the small picture is missing.": lambda xt, low: torch.cat([xt, xt], 1),
+                "xt twice: the small image is missing.": lambda xt, low: torch.cat([xt, xt], 1),
             },
             "Enlarge low to the size of xt, each pixel a square of four by four, and join both along dimension 1.",
         ),
@@ -122,7 +122,7 @@ EXERCISES = [
             lambda: _pairs(3),
             lambda made, low: _gap(made, low) / 4,
             {
-                "Right in [-1, 1]. The paper counts pictures in [0, 1]: differences are half as large, their squares a "
+                "Right in [-1, 1]. The paper counts images in [0, 1]: differences are half as large, their squares a "
                 "quarter.": _gap,
                 "Differences are half as large in [0, 1], but it is their squares that are averaged: divide by 4.":
                     lambda made, low: _gap(made, low) / 2,
@@ -136,7 +136,7 @@ EXERCISES = [
                     lambda made, low: (made[..., ::4, ::4] - low).square().flatten(1).mean(1) / 4,
                 "That is the mean absolute difference. Square it.":
                     lambda made, low: (avg_pool2d(made, 4) - low).abs().flatten(1).mean(1),
-                "You enlarge the small picture and compare at full size. That asks whether the answer is *blurred*. "
+                "You enlarge the small image and compare at full size. That asks whether the answer is *blurred*. "
                 "Shrink the answer.": lambda made, low: (made - _squares(low)).square().flatten(1).mean(1) / 4,
                 "That is half of the mean absolute difference. Square first.":
                     lambda made, low: (avg_pool2d(made, 4) - low).abs().flatten(1).mean(1) / 2,
@@ -145,7 +145,7 @@ EXERCISES = [
             "and mind the range.",
         ),
         hints=("torch.nn.functional.avg_pool2d(made, 4) has the size of low.",
-               ".square().flatten(1).mean(1) is one number a picture.",
+               ".square().flatten(1).mean(1) is one number an image.",
                "In [0, 1] every difference is half of that in [-1, 1]."),
         solution="def my_consistency(made, low):\n"
                  "    small_again = torch.nn.functional.avg_pool2d(made, 4)\n"
@@ -158,14 +158,14 @@ EXERCISES = [
             _draw_cases,
             lambda draws: draws.std(0).mean(1),
             {
-                "That is the spread over the batch. The answers to one small picture lie along dimension 0.":
+                "That is the spread over the batch. The answers to one small image lie along dimension 0.":
                     lambda draws: draws.std(1).mean(1),
                 "The spread over the colours: it says how colourful a pixel is. The answers lie along dimension 0.":
                     lambda draws: draws.std(2).mean(0),
                 "Variance; the standard deviation is wanted.": lambda draws: draws.var(0).mean(1),
                 "The mean over the colours must come after the spread: two draws that differ in colour only would "
                 "count as equal.": lambda draws: draws.mean(2).std(0),
-                "That is the mean of the answers: the picture they agree on, not how far they differ.":
+                "That is the mean of the answers: the image they agree on, not how far they differ.":
                     lambda draws: draws.mean(0).mean(1),
                 "A sum over the colours; the mean is wanted.": lambda draws: draws.std(0).sum(1),
                 "The root of the mean variance: take the root first (that is `std`), then the mean.":
@@ -196,13 +196,13 @@ EXERCISES = [
                     lambda made, low: made + interpolate(low - avg_pool2d(made, 4), scale_factor=4, mode="bicubic"),
                 "Right, and then cut to [-1, 1]: where something was cut, the answer is no longer consistent.":
                     lambda made, low: (made + _squares(low - avg_pool2d(made, 4))).clamp(-1, 1),
-                "That is the small picture in squares: consistent, and all detail is lost.":
+                "That is the small image in squares: consistent, and all detail is lost.":
                     lambda made, low: _squares(low),
                 "Half of what lacks: shrunk again, it is still off.":
                     lambda made, low: made + _squares(low - avg_pool2d(made, 4)) / 2,
-                "You add the small picture itself, not what the answer lacks of it.":
+                "You add the small image itself, not what the answer lacks of it.":
                     lambda made, low: made + _squares(low),
-                "That is the detail alone: the small picture is taken out and not put back.":
+                "That is the detail alone: the small image is taken out and not put back.":
                     lambda made, low: made - _squares(avg_pool2d(made, 4)),
             },
             "lacking = low - avg_pool2d(made, 4); each pixel of it becomes a square of four by four; add it to made.",
@@ -211,7 +211,7 @@ EXERCISES = [
         solution="def corrected(made, low):\n"
                  "    lacking = low - torch.nn.functional.avg_pool2d(made, 4)\n"
                  "    return made + torch.nn.functional.interpolate(lacking, scale_factor=4)",
-        means="One line makes any answer consistent. Put into every step of a sampler, it enlarges pictures with a "
+        means="One line makes any answer consistent. Put into every step of a sampler, it enlarges images with a "
               "model that was never trained to (see 'To explore').",
     ),
 ]

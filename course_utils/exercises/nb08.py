@@ -74,7 +74,7 @@ EXERCISES = [
         judge=number(
             right=240,
             answers={
-                1920: "Those are pictures that the network looks at. All eight travel in one batch: one call for all.",
+                1920: "Those are images that the network looks at. All eight travel in one batch: one call for all.",
                 40: "That is without going back. Each stretch is walked 6 times.",
                 400: "You multiplied the steps by the length of a stretch. What counts is how often each is walked.",
                 2400: "The length of a stretch does not count: however it is cut, each step is made 6 times.",
@@ -104,21 +104,21 @@ EXERCISES = [
                     lambda x0, a, eps: a.sqrt() * x0 + (1 - a) * eps,
                 "Both roots are missing: abar and 1 - abar are shares of the variance.":
                     lambda x0, a, eps: a * x0 + (1 - a) * eps,
-                "abar is a share of the variance; the picture is multiplied by its root.":
+                "abar is a share of the variance; the image is multiplied by its root.":
                     lambda x0, a, eps: a * x0 + (1 - a).sqrt() * eps,
-                "That is the clean picture. What is around the hole must be as noisy as the hole.":
+                "That is the clean image. What is around the hole must be as noisy as the hole.":
                     lambda x0, a, eps: x0,
-                "The picture must shrink as noise is added: it is multiplied by sqrt(abar_s).":
+                "The image must shrink as noise is added: it is multiplied by sqrt(abar_s).":
                     lambda x0, a, eps: x0 + (1 - a).sqrt() * eps,
-                "Picture and noise have changed places: at abar near 1 nearly all is picture.":
+                "Image and noise have changed places: at abar near 1 nearly all is image.":
                     lambda x0, a, eps: (1 - a).sqrt() * x0 + a.sqrt() * eps,
                 "That is the mean only; the noise is missing, and the network would take the known part for something "
                 "faint.": lambda x0, a, eps: a.sqrt() * x0,
             },
-            "It is the jump of notebook 02: sqrt(abar_s) times the picture, sqrt(1 - abar_s) times the noise.",
+            "It is the jump of notebook 02: sqrt(abar_s) times the image, sqrt(1 - abar_s) times the noise.",
         ),
         hints=("It is the jump of notebook 02.", "The variances abar_s and 1 - abar_s sum to 1. What multiplies a "
-               "picture is the root of a variance."),
+               "image is the root of a variance."),
         solution="def known_at(x0, abar_s, eps):\n    return abar_s.sqrt() * x0 + (1 - abar_s).sqrt() * eps",
         means="With 1 - abar in place of its root the known part is less noisy than the network expects, at each time.",
     ),
@@ -128,7 +128,7 @@ EXERCISES = [
             _back_cases,
             _walked(lambda s, t: t / s),
             {
-                "That treats xs as a clean picture. It has noise already: only what is missing from s to t is added, "
+                "That treats xs as a clean image. It has noise already: only what is missing from s to t is added, "
                 "and the share abar_t / abar_s is kept.": _walked(lambda s, t: t),
                 "The share is turned round (above 1, and the root of a negative number): it is abar_t / abar_s.":
                     _walked(lambda s, t: s / t),
@@ -147,7 +147,7 @@ EXERCISES = [
             "Let share = abar_t / abar_s. Then it is sqrt(share) xs + sqrt(1 - share) eps.",
         ),
         hints=(
-            "In xs the picture is multiplied by sqrt(abar_s), in xt by sqrt(abar_t). What leads from one to the other?",
+            "In xs the image is multiplied by sqrt(abar_s), in xt by sqrt(abar_t). What leads from one to the other?",
             "Check the variance: share * (1 - abar_s) + (1 - share) must be 1 - abar_t.",
         ),
         solution="def noised_again(xs, abar_s, abar_t, eps):\n"
@@ -191,21 +191,21 @@ EXERCISES = [
             _error_cases,
             _even,
             {
-                "That is the error around the hole. Our masks are 1 where the picture is kept; the hole is 1 - mask.":
+                "That is the error around the hole. Our masks are 1 where the image is kept; the hole is 1 - mask.":
                     lambda g, x, m: _even(g, x, m, inside=lambda mask: mask),
-                "That is the error of the whole picture: the hole is lost in what is known.":
+                "That is the error of the whole image: the hole is lost in what is known.":
                     lambda g, x, m: (g - x).square().flatten(1).mean(1),
-                "Summed over the hole, but divided by all numbers of the picture: a small hole counts less. Divide by "
+                "Summed over the hole, but divided by all numbers of the image: a small hole counts less. Divide by "
                 "how many numbers *its* hole has.": lambda g, x, m: ((g - x).square() * (1 - m)).flatten(1).mean(1),
                 "The sum over the hole is not divided yet: a large hole counts more.":
                     lambda g, x, m: ((g - x).square() * (1 - m)).flatten(1).sum(1),
                 "You count the pixels of the hole once; each of them has C numbers. The mask has one channel: expand "
                 "it before you sum it.": lambda g, x, m: _even(g, x, m, channels=False),
                 "That is the absolute error; here it is squared.": lambda g, x, m: _even(g, x, m, power=1),
-                "One number for the whole batch: the average over all holes. Each picture has its own.":
+                "One number for the whole batch: the average over all holes. Each image has its own.":
                     lambda g, x, m: (((g - x).square() * (1 - m)).sum() / (1 - m).expand_as(x).sum()).expand(len(x)),
             },
-            "Sum the squared error over the hole, for each picture, and divide by how many numbers its hole has.",
+            "Sum the squared error over the hole, for each image, and divide by how many numbers its hole has.",
         ),
         hints=(
             "hole = (1 - mask).expand_as(x0) is 1 for each number in the hole, and 0 elsewhere.",
@@ -224,7 +224,7 @@ EXERCISES = [
             {
                 "The mask goes in as it is: 1 would mean 'paint' to this network, where you mean 'keep'. Give it "
                 "1 - mask.": lambda noisy, latents, m: torch.cat([noisy, m, latents * m], 1),
-                "The mask is turned, but the picture is emptied in the wrong place: what is known must stay, "
+                "The mask is turned, but the image is emptied in the wrong place: what is known must stay, "
                 "latents * mask.": lambda noisy, latents, m: torch.cat([noisy, 1 - m, latents * (1 - m)], 1),
                 "Both are the wrong way round: the network would be shown the hole and paint the rest.":
                     lambda noisy, latents, m: torch.cat([noisy, m, latents * (1 - m)], 1),
@@ -233,7 +233,7 @@ EXERCISES = [
                     lambda noisy, latents, m: torch.cat([noisy, latents * m, 1 - m], 1),
                 "The hole is not emptied. The network would be shown what it has to guess, and only copy.":
                     lambda noisy, latents, m: torch.cat([noisy, 1 - m, latents], 1),
-                "The noisy latents must stay noisy everywhere: what is masked is the clean picture beside them.":
+                "The noisy latents must stay noisy everywhere: what is masked is the clean image beside them.":
                     lambda noisy, latents, m: torch.cat([noisy * (1 - m), 1 - m, latents * m], 1),
             },
             "Nine channels: noisy (4), 1 - mask (1), latents * mask (4), by torch.cat along dimension 1.",

@@ -38,9 +38,9 @@ def _left_out(parts, numbers, length):
 def _questions():
     draws = seeded(1)
     for words, width in ((5, 8), (3, 4)):
-        picture = torch.randn(3, 2, 6, width, generator=draws).unbind(0)
+        image = torch.randn(3, 2, 6, width, generator=draws).unbind(0)
         text = torch.randn(2, 2, words, width, generator=draws).unbind(0)
-        yield *picture, *text
+        yield *image, *text
 
 
 def _attended(q: Tensor, k: Tensor, v: Tensor, root: float | None = None, axis: int = -1) -> Tensor:
@@ -124,7 +124,7 @@ EXERCISES = [
                "Each head has a table of its own: questions times keys."),
         solution="shares_in_a_layer = 8 * 256 * (28 + 256)",
         means="The words cost little: a tenth of the table. What is dear are the places: their part grows with the "
-              "fourth power of the side. So attention stands where pictures are small.",
+              "fourth power of the side. So attention stands where images are small.",
     ),
     Exercise(
         name="to_tokens",
@@ -170,7 +170,7 @@ EXERCISES = [
                     lambda q, *rest: _joint(q, *rest, root=q.shape[-1]),
                 "Only the words are asked: that is cross-attention. Here the places are asked, too.":
                     lambda q, k, v, k_text, v_text: _attended(q, k_text, v_text),
-                "Only the picture is asked. The words' keys and values belong into the same row.":
+                "Only the image is asked. The words' keys and values belong into the same row.":
                     lambda q, k, v, k_text, v_text: _attended(q, k, v),
                 "Two softmaxes, added. Words and places compete in one: their shares together add up to 1.":
                     lambda q, k, v, k_text, v_text: _attended(q, k_text, v_text) + _attended(q, k, v),
@@ -192,7 +192,7 @@ EXERCISES = [
                  "    keys, values = torch.cat([k_text, k], 1), torch.cat([v_text, v], 1)\n"
                  "    share = (q @ keys.mT / q.shape[-1] ** 0.5).softmax(-1)\n"
                  "    return share @ values",
-        means="No new kind of layer: a longer row of keys. That is all it takes for a picture to read.",
+        means="No new kind of layer: a longer row of keys. That is all it takes for an image to read.",
     ),
     Exercise(
         name="word_map",
@@ -234,9 +234,9 @@ EXERCISES = [
             {
                 "The arrows still have their lengths: a long one would win everywhere. Divide each by its length.":
                     lambda f, g, scale: _both_ways(scale * f @ g.mT),
-                "Only the pictures look for their captions. The captions look for their pictures, too; take the mean.":
+                "Only the images look for their captions. The captions look for their images, too; take the mean.":
                     lambda f, g, scale: _own(_scores(f, g, scale)),
-                "Only the captions look for their pictures. The pictures look for their captions, too; take the mean.":
+                "Only the captions look for their images. The images look for their captions, too; take the mean.":
                     lambda f, g, scale: _own(_scores(f, g, scale).mT),
                 "The sum of both directions; the mean is wanted: half of it.":
                     lambda f, g, scale: 2 * _both_ways(_scores(f, g, scale)),
@@ -269,25 +269,25 @@ EXERCISES = [
             _ordered,
             lambda x, level, eps: _spoiled(x, eps, (1 - level**2).sqrt(), level),
             {
-                "The picture must shrink a little when noise is added, or bright pixels leave the range that the "
+                "The image must shrink a little when noise is added, or bright pixels leave the range that the "
                 "network knows: sqrt(1 - level^2) in front.":
                     lambda x, level, eps: _spoiled(x, eps, torch.ones(3), level),
                 "Shares of *variance* add up to 1, not shares of strength: sqrt(1 - level^2), not 1 - level.":
                     lambda x, level, eps: _spoiled(x, eps, 1 - level, level),
-                "The square of the level, and no root: that is the picture's share of the *variance*. Multiply by its "
+                "The square of the level, and no root: that is the image's share of the *variance*. Multiply by its "
                 "root.": lambda x, level, eps: _spoiled(x, eps, 1 - level**2, level),
                 "Here the level is the strength of the noise, not its variance: level * eps.":
                     lambda x, level, eps: _spoiled(x, eps, (1 - level).sqrt(), level.sqrt()),
                 "The noise has the variance level^2, so its strength is the level itself.":
                     lambda x, level, eps: _spoiled(x, eps, (1 - level**2).sqrt(), level**2),
-                "Picture and noise are exchanged: at level 0 nothing but the picture may be left.":
+                "Image and noise are exchanged: at level 0 nothing but the image may be left.":
                     lambda x, level, eps: _spoiled(eps, x, (1 - level**2).sqrt(), level),
-                "The level runs along the width of the picture. Each *picture* has its own: level.view(-1, 1, 1, 1).":
+                "The level runs along the width of the image. Each *image* has its own: level.view(-1, 1, 1, 1).":
                     lambda x, level, eps: (1 - level**2).sqrt() * x + level * eps,
-                "All pictures got the same level. Each has its own: level.view(-1, 1, 1, 1).":
+                "All images got the same level. Each has its own: level.view(-1, 1, 1, 1).":
                     lambda x, level, eps: (1 - level[0] ** 2).sqrt() * x + level[0] * eps,
             },
-            "sqrt(1 - level^2) * enlarged + level * eps, with the level of each picture as (B, 1, 1, 1).",
+            "sqrt(1 - level^2) * enlarged + level * eps, with the level of each image as (B, 1, 1, 1).",
         ),
         hints=("It is the jump of notebook 02 with abar = 1 - level^2.",
                "level.view(-1, 1, 1, 1) fits against (B, C, H, W)."),

@@ -1,6 +1,6 @@
 """One step of guided sampling as one operation: guidance, x0, threshold and the DDIM update.
 
-Written out, it is a dozen passes over the picture, and dynamic thresholding sorts it besides; the kernel reads xt and
+Written out, it is a dozen passes over the image, and dynamic thresholding sorts it besides; the kernel reads xt and
 the network's one or two answers, and writes the next x.
 """
 
@@ -12,17 +12,17 @@ from torch import Tensor
 from course_utils.kernels.dispatch import interpreted, jit, next_power_of_2, tl, triton, use_kernel, warps
 
 BLOCK = 1024  # numbers of one program
-LARGEST = 16384  # numbers of a picture that a program can hold to find a percentile of
+LARGEST = 16384  # numbers of an image that a program can hold to find a percentile of
 
 
 def guided_step(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, predicts: str, *,
                 without: Tensor | None = None, scale: float = 1.0, threshold: str | float | None = None) -> Tensor:
     """From xt to the next x: the deterministic DDIM step (Song et al. 2021, equation 12, eta = 0).
 
-    xt, output (B, ...): the noisy pictures and what the network said, which `predicts` names: "eps", "x0" or "v".
+    xt, output (B, ...): the noisy images and what the network said, which `predicts` names: "eps", "x0" or "v".
     abar_t, abar_s: numbers, or (B,) tensors in (0, 1], now and after the step. without (B, ...): the answer without
     the condition; guidance goes from it through `output` by `scale` (1: `output` itself; Ho and Salimans 2022).
-    threshold: None; "static" cuts the guessed picture to [-1, 1]; a share p in (0, 1) cuts it to its own p-quantile,
+    threshold: None; "static" cuts the guessed image to [-1, 1]; a share p in (0, 1) cuts it to its own p-quantile,
     if that is above 1, and divides by it (dynamic thresholding; Saharia et al. 2022, section 2.3), which turns a black
     ground grey.
     Returns x like xt. On a GPU it is one kernel where that was measured to be faster.
@@ -38,7 +38,7 @@ def guided_step(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, pred
 
 def fused(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, predicts: str, *, without: Tensor | None = None,
           scale: float = 1.0, threshold: str | float | None = None) -> Tensor:
-    """The same by the kernel; with a percentile for pictures of at most LARGEST numbers."""
+    """The same by the kernel; with a percentile for images of at most LARGEST numbers."""
     abars = [torch.as_tensor(abar, device=xt.device, dtype=torch.float32).reshape(-1).expand(len(xt))
              for abar in (abar_t, abar_s)]
     parts = [part if part is None else part.contiguous() for part in (xt, output, without)]
@@ -59,7 +59,7 @@ def reference(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, predic
 
 def guess(xt: Tensor, output: Tensor, abar: Tensor, predicts: str, *, without: Tensor | None = None,
           scale: float = 1.0, threshold: str | float | None = None) -> Tensor:
-    """The guessed picture x0 of the same step (B, ...), in plain torch: the first three quarters of the definition."""
+    """The guessed image x0 of the same step (B, ...), in plain torch: the first three quarters of the definition."""
     output = output.to(xt)
     if without is not None:
         output = without.to(xt) + scale * (output - without.to(xt))
@@ -78,7 +78,7 @@ NAMES = ("eps", "x0", "v")
 
 
 def _roots(abar, x: Tensor) -> tuple[Tensor, Tensor]:
-    """sqrt(abar) and sqrt(1 - abar), each a number or one a picture, so that it multiplies x (B, ...)."""
+    """sqrt(abar) and sqrt(1 - abar), each a number or one an image, so that it multiplies x (B, ...)."""
     abar = _shaped(torch.as_tensor(abar), x)
     return abar.sqrt(), (1 - abar).sqrt()
 
@@ -108,11 +108,11 @@ def _kth(bits, mask, k):
 def _kernel(x_ptr, output_ptr, without_ptr, abar_t_ptr, abar_s_ptr, next_ptr, n, stride_t, stride_s, scale, k, rest,
             PREDICTS: tl.constexpr, GUIDED: tl.constexpr, STATIC: tl.constexpr, DYNAMIC: tl.constexpr,
             BLOCK: tl.constexpr):
-    picture = tl.program_id(0)
+    image = tl.program_id(0)
     i = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-    mask, at = i < n, picture.to(tl.int64) * n + i
-    abar_t = tl.load(abar_t_ptr + picture * stride_t)
-    abar_s = tl.load(abar_s_ptr + picture * stride_s)
+    mask, at = i < n, image.to(tl.int64) * n + i
+    abar_t = tl.load(abar_t_ptr + image * stride_t)
+    abar_s = tl.load(abar_s_ptr + image * stride_s)
     signal, noise = tl.sqrt(abar_t), tl.sqrt(1 - abar_t)
     x = tl.load(x_ptr + at, mask, 0.0).to(tl.float32)
     output = tl.load(output_ptr + at, mask, 0.0).to(tl.float32)
@@ -142,7 +142,7 @@ def _kernel(x_ptr, output_ptr, without_ptr, abar_t_ptr, abar_s_ptr, next_ptr, n,
 
 def launch(xt: Tensor, output: Tensor, without: Tensor | None, abar_t: Tensor, abar_s: Tensor, scale: float,
            predicts: int, static: bool, level: float) -> Tensor:
-    """The step by the kernel; pictures contiguous, level = 0 for no percentile."""
+    """The step by the kernel; images contiguous, level = 0 for no percentile."""
     x_next, n = torch.empty_like(xt), xt[0].numel()
     block = next_power_of_2(n) if level else BLOCK
     # The p-quantile lies between the k-th and the next of the sorted numbers, as in torch.quantile

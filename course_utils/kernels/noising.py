@@ -1,6 +1,6 @@
 """Noise from a seed, inside the kernel: xt = sqrt(abar) x0 + sqrt(1 - abar) eps(seed), and a loss that asks eps again.
 
-The seed *is* the noise: one whole number a picture stands for all its pixels (Philox: Salmon et al. 2011), so that
+The seed *is* the noise: one whole number an image stands for all its pixels (Philox: Salmon et al. 2011), so that
 noise is never stored and never read; the loss computes it a second time, which is cheaper than fetching it.
 """
 
@@ -19,9 +19,9 @@ LOW = 0xFFFFFFFF
 
 
 def q_sample(x0: Tensor, abar: Tensor, seed: Tensor) -> Tensor:
-    """Pictures x0 (B, ...) noised to abar (B,) in [0, 1]: sqrt(abar) x0 + sqrt(1 - abar) noise(seed).
+    """Images x0 (B, ...) noised to abar (B,) in [0, 1]: sqrt(abar) x0 + sqrt(1 - abar) noise(seed).
 
-    seed (B,) int64, one a picture: equal seeds give equal noise, whatever the batch. Returns xt like x0.
+    seed (B,) int64, one an image: equal seeds give equal noise, whatever the batch. Returns xt like x0.
     Source: Ho et al. 2020 (DDPM), equation 4.
     """
     return _mix(x0, seed, abar.sqrt(), (1 - abar).sqrt())
@@ -34,7 +34,7 @@ def noise(seed: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 def squared_error(output: Tensor, x0: Tensor, seed: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """For each picture the mean of (output - target)^2, where target = a x0 + b noise(seed); differentiable in output.
+    """For each image the mean of (output - target)^2, where target = a x0 + b noise(seed); differentiable in output.
 
     output, x0 (B, ...); seed (B,) int64; a, b (B,): (0, 1) makes the noise the target, (-sqrt(1 - abar), sqrt(abar))
     the velocity. Returns (B,) float32. The noise that q_sample used is computed again, never stored.
@@ -114,7 +114,7 @@ def _times(factor: Tensor, x: Tensor) -> Tensor:
 
 def _need_seed(seed: Tensor, x0: Tensor) -> None:
     if seed.dtype != torch.int64 or seed.shape != (len(x0),):
-        raise ValueError(f"seed must be one int64 for each of the {len(x0)} pictures; got {seed.dtype}, "
+        raise ValueError(f"seed must be one int64 for each of the {len(x0)} images; got {seed.dtype}, "
                          f"{tuple(seed.shape)}. torch.randint(2**62, (B,), generator=...) draws some.")
 
 
@@ -132,10 +132,10 @@ def _places(n, BLOCK: tl.constexpr):
 
 @jit
 def _mix_kernel(x0_ptr, seed_ptr, a_ptr, b_ptr, xt_ptr, n, quarter, BLOCK: tl.constexpr):
-    picture = tl.program_id(0)
+    image = tl.program_id(0)
     i, at = _places(n, BLOCK)
-    a, b = tl.load(a_ptr + picture), tl.load(b_ptr + picture)
-    eps0, eps1, eps2, eps3 = tl.randn4x(tl.load(seed_ptr + picture), i)
+    a, b = tl.load(a_ptr + image), tl.load(b_ptr + image)
+    eps0, eps1, eps2, eps3 = tl.randn4x(tl.load(seed_ptr + image), i)
     mask0 = i < quarter
     mask1, mask2, mask3 = [mask0 & (i + k * quarter < n) for k in (1, 2, 3)]
     at1, at2, at3 = [at + k * quarter for k in (1, 2, 3)]
@@ -155,10 +155,10 @@ def _off(output_ptr, x0_ptr, at, mask, a, b, eps):
 @jit
 def _error_kernel(output_ptr, x0_ptr, seed_ptr, a_ptr, b_ptr, parts_ptr, grow_ptr, slope_ptr, n, quarter,
                   GRADIENT: tl.constexpr, BLOCK: tl.constexpr):
-    picture = tl.program_id(0)
+    image = tl.program_id(0)
     i, at = _places(n, BLOCK)
-    a, b = tl.load(a_ptr + picture), tl.load(b_ptr + picture)
-    eps0, eps1, eps2, eps3 = tl.randn4x(tl.load(seed_ptr + picture), i)
+    a, b = tl.load(a_ptr + image), tl.load(b_ptr + image)
+    eps0, eps1, eps2, eps3 = tl.randn4x(tl.load(seed_ptr + image), i)
     mask0 = i < quarter
     mask1, mask2, mask3 = [mask0 & (i + k * quarter < n) for k in (1, 2, 3)]
     off0 = _off(output_ptr, x0_ptr, at, mask0, a, b, eps0)
@@ -166,18 +166,18 @@ def _error_kernel(output_ptr, x0_ptr, seed_ptr, a_ptr, b_ptr, parts_ptr, grow_pt
     off2 = _off(output_ptr, x0_ptr, at + 2 * quarter, mask2, a, b, eps2)
     off3 = _off(output_ptr, x0_ptr, at + 3 * quarter, mask3, a, b, eps3)
     if GRADIENT:
-        factor = 2 * tl.load(grow_ptr + picture) / n
+        factor = 2 * tl.load(grow_ptr + image) / n
         tl.store(slope_ptr + at, factor * off0, mask0)
         tl.store(slope_ptr + at + quarter, factor * off1, mask1)
         tl.store(slope_ptr + at + 2 * quarter, factor * off2, mask2)
         tl.store(slope_ptr + at + 3 * quarter, factor * off3, mask3)
     else:
         squares = tl.sum(off0 * off0 + off1 * off1 + off2 * off2 + off3 * off3, 0)
-        tl.store(parts_ptr + picture * tl.num_programs(1) + tl.program_id(1), squares)
+        tl.store(parts_ptr + image * tl.num_programs(1) + tl.program_id(1), squares)
 
 
 def _grid(x: Tensor) -> tuple[tuple[int, int], int, int]:
-    """Programs, numbers of a picture, and a quarter of them."""
+    """Programs, numbers of an image, and a quarter of them."""
     n = x[0].numel()
     quarter = -(-n // 4)
     return (len(x), -(-quarter // BLOCK)), n, quarter

@@ -159,7 +159,7 @@ def tiles(x: Tensor, groups: int) -> tuple[dict[str, int], int]:
 
 
 def _strides(x: Tensor) -> tuple[int, int, int]:
-    """From picture to picture, pixel to pixel, channel to channel."""
+    """From image to image, pixel to pixel, channel to channel."""
     return x.stride(0), x.stride(3) if x.shape[3] > 1 else x.stride(2), x.stride(1)
 
 

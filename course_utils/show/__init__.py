@@ -1,4 +1,4 @@
-"""Figures and widgets: one style, and every picture with a caption and a description for those who cannot see it."""
+"""Figures and widgets: one style, and every image with a caption and a description for those who cannot see it."""
 
 from course_utils.show.activation_explorer import activation_explorer
 from course_utils.show.architecture import architecture, trace

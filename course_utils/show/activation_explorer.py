@@ -1,4 +1,4 @@
-"""The widget of notebook 03: what each part of the network makes of a picture at a chosen noise level."""
+"""The widget of notebook 03: what each part of the network makes of an image at a chosen noise level."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from course_utils.show.widgets import Explorer
 CHANNELS, COLUMNS = 24, 8
 
 
-def activation_explorer(network: nn.Module, picture: Tensor, schedule: NoiseSchedule | None = None) -> Explorer:
-    """Choose a part and a time; see 24 of its channels for `picture` (C, H, W) in [-1, 1] at that noise level.
+def activation_explorer(network: nn.Module, image: Tensor, schedule: NoiseSchedule | None = None) -> Explorer:
+    """Choose a part and a time; see 24 of its channels for `image` (C, H, W) in [-1, 1] at that noise level.
 
-    `network` takes (xt (1, C, H, W), t (1,)) and answers with the expected picture. A channel is drawn from its lowest
+    `network` takes (xt (1, C, H, W), t (1,)) and answers with the expected image. A channel is drawn from its lowest
     value (dark) to its highest (light). They are those that vary most from place to place at half of all times, and
     keep their order at the others, so that a channel can be followed.
     """
     schedule = schedule or NoiseSchedule.cosine()
-    eps = torch.randn(picture.shape, generator=seeded(0))
+    eps = torch.randn(image.shape, generator=seeded(0))
     where = next(network.parameters()).device
 
-    # The picture and the words about it come from the same pass
+    # The image and the words about it come from the same pass
     @lru_cache(1)
     def run(t: int) -> list[dict]:
-        xt = schedule.jump(picture, t, eps)[None]
+        xt = schedule.jump(image, t, eps)[None]
         return trace(network, xt.to(where), torch.tensor([t], device=where))
 
-    halfway = {row["name"]: _maps(row["gives"][0][0], picture) for row in run(schedule.T // 2) if _drawable(row)}
+    halfway = {row["name"]: _maps(row["gives"][0][0], image) for row in run(schedule.T // 2) if _drawable(row)}
     order = {name: maps.flatten(1).std(1).argsort(descending=True)[:CHANNELS] for name, maps in halfway.items()}
 
     def look(part: str, t: int) -> tuple[dict, dict, Tensor]:
         """The part's row, the network's own, and the maps (channels, h, w) that the part gave."""
         rows = {row["name"]: row for row in run(t)}
-        return rows[part], rows[""], _maps(rows[part]["gives"][0][0], picture)
+        return rows[part], rows[""], _maps(rows[part]["gives"][0][0], image)
 
     def draw(part: str, t: int):
         row, whole, maps = look(part, t)
@@ -68,7 +68,7 @@ def activation_explorer(network: nn.Module, picture: Tensor, schedule: NoiseSche
         row, _, maps = look(part, t)
         lively, channels = maps.flatten(1).var(1), order[part].tolist()
         share = (lively[channels].sum() / lively.sum()).item()
-        return (f"The picture at t = {t}, the network's answer, and {len(channels)} small maps of what {part} "
+        return (f"The image at t = {t}, the network's answer, and {len(channels)} small maps of what {part} "
                 f"({row['kind']}, {shape(row)}) gives, dark where a channel is low and light where it is high, from "
                 f"channel {channels[0]} to channel {channels[-1]}. They hold {100 * share:.0f}% of all variation in "
                 f"its {len(lively)} channels.")
@@ -88,10 +88,10 @@ def _drawable(row: dict) -> bool:
     return bool(row["name"]) and len(row["gives"]) == 1 and row["gives"][0].ndim in (3, 4)
 
 
-def _maps(given: Tensor, picture: Tensor) -> Tensor:
-    """What a part gives to one picture, tokens (N, C) or maps (C, h, w), as maps (C, h, w)."""
+def _maps(given: Tensor, image: Tensor) -> Tensor:
+    """What a part gives to one image, tokens (N, C) or maps (C, h, w), as maps (C, h, w)."""
     given = given.float().cpu()
     if given.ndim == 3:
         return given
-    tall = round((len(given) * picture.shape[-2] / picture.shape[-1]) ** 0.5)
+    tall = round((len(given) * image.shape[-2] / image.shape[-1]) ** 0.5)
     return given.T.unflatten(1, (tall, len(given) // tall))

@@ -1,4 +1,4 @@
-"""A network's picture, drawn from one forward pass: what ran, in which order, and what went where."""
+"""A network's image, drawn from one forward pass: what ran, in which order, and what went where."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def architecture(rows: list[dict], caption: str, alt: str | None = None, reader:
 
 
 def shape(row: dict) -> str:
-    """The shape a row's part gives to each picture, in words: "16 x 16 x 64", "64 tokens x 192", "192"."""
+    """The shape a row's part gives to each image, in words: "16 x 16 x 64", "64 tokens x 192", "192"."""
     given = row["gives"][0][0]
     return f"{len(given)} tokens x {given.shape[1]}" if given.ndim == 2 else _sizes(given)
 
 
 class _U:
-    """Where the boxes stand: levels from the largest picture down, each with a left arm, a right arm, or a middle."""
+    """Where the boxes stand: levels from the largest image down, each with a left arm, a right arm, or a middle."""
 
     def __init__(self, rows: list[dict], reader: Sequence[dict] = ()):
         self.reader = [row for row in reader if row["name"] and row["gives"][0].ndim == 3]
@@ -92,13 +92,13 @@ class _U:
             for i, box in enumerate(self.boxes[: inside[0]] if whole["name"] and inside else ()):
                 used = any(given is taken for given in box["gives"] for taken in whole["takes"])
                 if used and i < inside[0] - 1:
-                    # It joins where the sizes agree: after what makes the picture larger
+                    # It joins where the sizes agree: after what makes the image larger
                     same = [j for j in inside if self._size(j) == self._size(i)]
                     found.append((box, self.boxes[(same or inside)[0]]))
         return found
 
     def _size(self, i: int) -> int:
-        """Height of what box i gives; tokens have that of the last picture before them."""
+        """Height of what box i gives; tokens have that of the last image before them."""
         while self.boxes[i]["gives"][0].ndim < 4:
             i -= 1
         return self.boxes[i]["gives"][0].shape[-2]
@@ -150,7 +150,7 @@ class _U:
             self._reads(self.bottom + top)
         if self.beside:
             axis.text(WIDTH / 2, 0.24, "told to every part with a dot:", ha="center", fontsize=8.5)
-        self._pictures(fig, height)
+        self._images(fig, height)
         return fig
 
     def _middle(self, top: float, indent: float) -> None:
@@ -235,23 +235,23 @@ class _U:
         look = {"arrowstyle": "-|>", "color": colour, "lw": width, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 11}
         self.axis.annotate("", end, start, arrowprops=look)
 
-    def _pictures(self, fig, height: float) -> None:
-        """The picture that went in and the one that came out, above the arms."""
+    def _images(self, fig, height: float) -> None:
+        """The image that went in and the one that came out, above the arms."""
         tall = 0.95
         for side, key, box in (("in", "takes", self.boxes[0]), ("out", "gives", self.boxes[-1])):
-            picture = self.whole[key][0][0] if self.whole else None
-            if picture is None or picture.ndim != 3 or picture.shape[0] not in (1, 3):
+            image = self.whole[key][0][0] if self.whole else None
+            if image is None or image.ndim != 3 or image.shape[0] not in (1, 3):
                 continue
             x, y, w, _ = self.where[box["name"]]
             middle, entering = x + w / 2, box[key][0][0]
             axis = fig.add_axes(((middle - tall / 2) / WIDTH, 1 - (0.08 + tall) / height, tall / WIDTH, tall / height))
-            draw_picture(axis, picture)
+            draw_picture(axis, image)
             look = {"fontsize": 8.5, "va": "center", "ha": "left" if side == "in" else "right"}
             aside = 1 if side == "in" else -1
-            self.axis.text(middle + aside * (tall / 2 + 0.08), 0.08 + tall / 2, f"{side}:\n{_sizes(picture)}", **look)
+            self.axis.text(middle + aside * (tall / 2 + 0.08), 0.08 + tall / 2, f"{side}:\n{_sizes(image)}", **look)
             ends = ((middle, 0.1 + tall), (middle, y))
             self._arrow(*(ends if side == "in" else ends[::-1]))
-            if entering.shape != picture.shape:
+            if entering.shape != image.shape:
                 how = "unshuffled" if side == "in" else "to be shuffled"
                 self.axis.text(middle + 0.08 * aside, (0.1 + tall + y) / 2, f"{how}: {_sizes(entering)}", **look)
 
@@ -278,17 +278,17 @@ def _tensors(values) -> list[Tensor]:
 
 
 def _vectors(row: dict) -> list[Tensor]:
-    """What a part takes that is one vector for each picture (B, n), as the time is."""
+    """What a part takes that is one vector for each image (B, n), as the time is."""
     return [taken for taken in row["takes"] if taken.ndim == 2 and taken.is_floating_point()]
 
 
 def _height(tensors: list[Tensor]) -> int:
-    """Height of the first picture (B, C, H, W) among them; 0 when there is none."""
+    """Height of the first image (B, C, H, W) among them; 0 when there is none."""
     return next((x.shape[-2] for x in tensors if x.ndim == 4), 0)
 
 
 def _sizes(x: Tensor) -> str:
-    """Height, width, channels of a picture (C, H, W); the length of a vector."""
+    """Height, width, channels of an image (C, H, W); the length of a vector."""
     return " x ".join(map(str, (*x.shape[1:], len(x))))
 
 

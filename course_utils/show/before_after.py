@@ -1,4 +1,4 @@
-"""The widget of notebook 07: a divider over one picture, left of it `before`, right of it `after`."""
+"""The widget of notebook 07: a divider over one image, left of it `before`, right of it `after`."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from course_utils.show.photograph_chooser import PhotographChooser
 from course_utils.show.widgets import script
 
 
-def before_after(pictures: dict[str, Tensor], process: Callable[[Tensor, int], tuple[Tensor, Tensor]],
+def before_after(images: dict[str, Tensor], process: Callable[[Tensor, int], tuple[Tensor, Tensor]],
                  opened: Callable[[bytes], Tensor] | None = None,
                  names: tuple[str, str] = ("before", "after")) -> BeforeAfter:
     """Choose a photograph, or upload one, and a seed, and move a divider between two versions of it.
 
-    pictures: {name: (3, H, H) in [-1, 1]}, all of one size. process(picture (3, H, H), seed) -> (before, after), both
-    (3, h, h) in [-1, 1], is called once for each picture and seed; what it raises is shown in the widget. opened(bytes)
+    images: {name: (3, H, H) in [-1, 1]}, all of one size. process(image (3, H, H), seed) -> (before, after), both
+    (3, h, h) in [-1, 1], is called once for each image and seed; what it raises is shown in the widget. opened(bytes)
     -> uint8 (3, H, W) of any size reads an uploaded file or raises ValueError; its central square is shrunk to the size
-    of `pictures`; None: no upload. names: what stands left and right of the divider.
-    Raises ValueError for pictures of other or of several shapes.
+    of `images`; None: no upload. names: what stands left and right of the divider.
+    Raises ValueError for images of other or of several shapes.
     """
-    return BeforeAfter(pictures, process, opened, names)
+    return BeforeAfter(images, process, opened, names)
 
 
 class BeforeAfter(PhotographChooser):
-    """See `before_after`. `before` and `after` hold the two pictures for the browser, empty when there are none."""
+    """See `before_after`. `before` and `after` hold the two images for the browser, empty when there are none."""
 
     _esm = script("controls.js", "live.js", "photograph_chooser.js", "before_after.js")
     names = traitlets.List().tag(sync=True)
     before = traitlets.Unicode().tag(sync=True)
     after = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, pictures, process, opened, names):
-        super().__init__(pictures, opened, names=list(names))
-        self._made = lru_cache(64)(lambda choice, seed: process(self.pictures[choice], seed))
+    def __init__(self, images, process, opened, names):
+        super().__init__(images, opened, names=list(names))
+        self._made = lru_cache(64)(lambda choice, seed: process(self.images[choice], seed))
         self.observe(self._update, ["choice", "seed"])
         self._update()
 
@@ -51,10 +51,10 @@ class BeforeAfter(PhotographChooser):
             self.before, self.after, self.busy = before, after, False
 
     def twin(self) -> None:
-        """Show the static picture: both versions side by side. Raises what `process` raises."""
+        """Show the static image: both versions side by side. Raises what `process` raises."""
         fig, axes = grid(2, height=4.0)
-        for axis, picture, name in zip(axes, self._made(self.choice, self.seed), self.names):
-            draw_picture(axis, picture)
+        for axis, image, name in zip(axes, self._made(self.choice, self.seed), self.names):
+            draw_picture(axis, image)
             axis.set_title(name)
         left, right = self.names
         figure(fig, f"Left and right of the divider: {left} and {right}, seed {self.seed}",

@@ -50,47 +50,47 @@ def figure(fig, caption: str, alt: str, photo: bool = False) -> None:
     display(Markdown(f"*{caption}*"))
 
 
-def images(pictures, caption: str, alt: str, titles=None, columns: int | None = None, photo: bool = True,
+def images(batch, caption: str, alt: str, titles=None, columns: int | None = None, photo: bool = True,
            labels=None, boxes=None) -> None:
-    """A grid of pictures (N, C, H, W) in [-1, 1] (values outside are clamped), with an optional title over each.
+    """A grid of images (N, C, H, W) in [-1, 1] (values outside are clamped), with an optional title over each.
 
-    `labels` name the rows; `boxes` holds for each picture a list of (name, (left, top, right, bottom)), the corners
+    `labels` name the rows; `boxes` holds for each image a list of (name, (left, top, right, bottom)), the corners
     in [0, 1], drawn as named frames.
     """
-    columns = columns or min(len(pictures), 10)
-    rows = math.ceil(len(pictures) / columns)
+    columns = columns or min(len(batch), 10)
+    rows = math.ceil(len(batch) / columns)
     side = min((WIDTH - 0.3 * bool(labels)) / columns, 1.8)
     wrap = max(8, int(side * 13))
     titles = ["\n".join(textwrap.fill(line, wrap) for line in title.splitlines()) for title in titles or ()]
     lines = max((title.count("\n") + 1 for title in titles), default=0)
-    tall, margin, gap = side * pictures[0].shape[-2] / pictures[0].shape[-1], 0.3 * bool(labels), 0.04
+    tall, margin, gap = side * batch[0].shape[-2] / batch[0].shape[-1], 0.3 * bool(labels), 0.04
     over = [(0.165 * lines + 0.08) * (row * columns < len(titles)) for row in range(rows)]
     width, height = side * columns + margin, sum(over) + rows * (tall + gap)
     with plt.rc_context(STYLE | {"figure.constrained_layout.use": False}):
         fig = plt.figure(figsize=(width, height))
-        for i, picture in enumerate(pictures):
+        for i, image in enumerate(batch):
             row, column = divmod(i, columns)
             bottom = height - sum(over[: row + 1]) - (row + 1) * (tall + gap) + gap
             left = margin + column * side
             axis = fig.add_axes((left / width, bottom / height, (side - gap) / width, tall / height))
-            draw_picture(axis, picture)
+            draw_picture(axis, image)
             if i < len(titles):
                 axis.set_title(titles[i], fontsize=9.5, pad=3)
             for name, corners in boxes[i] if boxes else ():
-                _frame(axis, name, corners, picture.shape)
+                _frame(axis, name, corners, image.shape)
             if labels and column == 0:
                 where = {"transform": axis.transAxes, "ha": "right", "va": "center"}
                 axis.text(-0.05, 0.5, labels[row], rotation=90, fontsize=9.5, **where)
     figure(fig, caption, alt, photo)
 
 
-def compare(caption: str, alt: str, **pictures) -> None:
-    """Pictures (C, H, W) side by side, each under the name it was given: `compare(walked=a, jumped=b, ...)`."""
-    images(list(pictures.values()), caption, alt, [name.replace("_", " ") for name in pictures])
+def compare(caption: str, alt: str, **panels) -> None:
+    """Images (C, H, W) side by side, each under the name it was given: `compare(walked=a, jumped=b, ...)`."""
+    images(list(panels.values()), caption, alt, [name.replace("_", " ") for name in panels])
 
 
 def equation(terms: list, caption: str, alt: str) -> None:
-    """Pictures and text in one row, like a formula: `equation([("x0", a), "+", ("noise", b), "=", ...], ...)`."""
+    """Images and text in one row, like a formula: `equation([("x0", a), "+", ("noise", b), "=", ...], ...)`."""
     wide = [0.4 if isinstance(term, str) else 1.6 for term in terms]
     with plt.rc_context(STYLE):
         fig, axes = plt.subplots(1, len(terms), figsize=(min(WIDTH, sum(wide) * 1.25), 2.3), width_ratios=wide)
@@ -147,15 +147,15 @@ def curves(x, lines: dict, caption: str, alt: str, xlabel: str, ylabel: str, **a
     figure(fig, caption, alt)
 
 
-def draw_picture(axis, picture: Tensor) -> None:
-    """A picture (C, H, W) in [-1, 1] on an axis; grey when C is 1."""
-    pixels = ((picture.detach().float().cpu() + 1) / 2).clamp(0, 1).permute(1, 2, 0).numpy()
+def draw_picture(axis, image: Tensor) -> None:
+    """An image (C, H, W) in [-1, 1] on an axis; grey when C is 1."""
+    pixels = ((image.detach().float().cpu() + 1) / 2).clamp(0, 1).permute(1, 2, 0).numpy()
     axis.imshow(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels, cmap="gray", vmin=0, vmax=1)
     axis.axis("off")
 
 
 def _frame(axis, name: str, corners, shape) -> None:
-    """A named frame; corners (left, top, right, bottom) in [0, 1] of a picture of this shape."""
+    """A named frame; corners (left, top, right, bottom) in [0, 1] of an image of this shape."""
     left, top, right, bottom = (value * shape[-1 - i % 2] - 0.5 for i, value in enumerate(corners))
     for colour, width in (("white", 3.5), ("black", 1.5)):
         axis.add_patch(plt.Rectangle((left, top), right - left, bottom - top, fill=False, ec=colour, lw=width))

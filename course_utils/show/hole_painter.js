@@ -82,7 +82,7 @@ function render({ model, el }) {
     const mask = model.get("mask"), holes = mask.split("0").length - 1;
     const [column, row] = [at.x, at.y].map((value) => Math.min(side, Math.floor(value) + 1));
     place.textContent = `Brush at column ${column}, row ${row} of ${side}. `
-      + `The hole covers ${Math.round(100 * holes / mask.length)}% of the picture.`;
+      + `The hole covers ${Math.round(100 * holes / mask.length)}% of the image.`;
   }
 
   // Pixels (x, y) that are `inside` become hole; with `anew`, all others are kept again. Saved at each move of the

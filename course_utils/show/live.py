@@ -23,15 +23,15 @@ class _Cancelled(Exception):
 
 
 class Live(anywidget.AnyWidget):
-    """A widget that makes pictures in a thread. `problem` holds the sentence about what went wrong last.
+    """A widget that makes images in a thread. `problem` holds the sentence about what went wrong last.
 
     A subclass that begins something says how: `_order()` is what to make now, or raises ValueError; `_make(*order,
-    callback)` makes it, shows it and returns what the static picture needs of it; `_guess(step, *order)` is the picture
-    of a step, and `_show(address)` shows a picture, or none where the address is empty.
+    callback)` makes it, shows it and returns what the static image needs of it; `_guess(step, *order)` is the image
+    of a step, and `_show(address)` shows an image, or none where the address is empty.
     """
 
     # What is said while one is made, at its beginning, and at its end
-    said = ("one picture is being drawn", "Drawing ...", "Drawn")
+    said = ("one image is being drawn", "Drawing ...", "Drawn")
     busy = traitlets.Bool(False).tag(sync=True)
     problem = traitlets.Unicode().tag(sync=True)
     step = traitlets.Int(0).tag(sync=True)
@@ -121,12 +121,12 @@ class Live(anywidget.AnyWidget):
             self.cancel()
 
 
-def data_url(picture: Tensor) -> str:
-    """A picture (3, H, W) in [-1, 1] (values outside are clamped) as the address of a PNG that holds itself.
+def data_url(image: Tensor) -> str:
+    """An image (3, H, W) in [-1, 1] (values outside are clamped) as the address of a PNG that holds itself.
 
     Text, because older Jupyter front ends do not notice when bytes change.
     """
-    pixels = ((picture.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+    pixels = ((image.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "png")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -52,7 +52,7 @@ class MoleculeBox(anywidget.AnyWidget):
         return f"MoleculeBox({self.molecules} molecules)"
 
     def twin(self) -> None:
-        """Show the static picture: the drop, the spread, and three ways back."""
+        """Show the static image: the drop, the spread, and three ways back."""
         last = self.frames - 1
         panels = {"drops": (4, 0), f"time {self.clock[last // 10]:.2f}": (4, last // 10), "evenly spread": (4, last),
                   "back, score 1": (4, -1), "back, score 0.5": (2, -1), "back, no score": (0, -1)}

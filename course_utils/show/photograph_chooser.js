@@ -30,7 +30,7 @@ function chooser(model, parent) {
   async function send(chosen) {
     const size = (chosen.size / MEGABYTE).toFixed(0);
     if (chosen.size > LARGEST * MEGABYTE) {
-      throw Error(`${chosen.name} has ${size} MB; at most ${LARGEST} MB are taken. Make the picture smaller first.`);
+      throw Error(`${chosen.name} has ${size} MB; at most ${LARGEST} MB are taken. Make the image smaller first.`);
     }
     const bytes = await chosen.arrayBuffer();
     // In parts, because Jupyter's server breaks the connection at a message of 10 MB

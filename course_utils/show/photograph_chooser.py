@@ -12,10 +12,10 @@ from course_utils.show.live import Live
 
 
 class PhotographChooser(Live):
-    """One of `pictures` {name: (3, H, H) in [-1, 1]}, or one of the learner's own, and a seed.
+    """One of `images` {name: (3, H, H) in [-1, 1]}, or one of the learner's own, and a seed.
 
     opened(bytes) -> uint8 (3, H, W) of any size reads an uploaded file, or raises a ValueError that says what is wrong
-    with it; without `opened` nothing can be uploaded. Raises ValueError for pictures that are not square, of three
+    with it; without `opened` nothing can be uploaded. Raises ValueError for images that are not square, of three
     colours and of one size.
     """
 
@@ -26,15 +26,15 @@ class PhotographChooser(Live):
     seed = traitlets.Int(0).tag(sync=True)
     uploads = traitlets.Bool().tag(sync=True)
 
-    def __init__(self, pictures: dict[str, Tensor], opened: Callable[[bytes], Tensor] | None, **state):
-        shapes = {tuple(picture.shape) for picture in pictures.values()}
+    def __init__(self, images: dict[str, Tensor], opened: Callable[[bytes], Tensor] | None, **state):
+        shapes = {tuple(image.shape) for image in images.values()}
         side = max((shape[-1] for shape in shapes), default=0)
         if shapes != {(3, side, side)}:
-            raise ValueError("pictures must be {name: tensor (3, H, H)}, at least one and all of one size; got "
+            raise ValueError("images must be {name: tensor (3, H, H)}, at least one and all of one size; got "
                              f"{', '.join(map(str, sorted(shapes))) or 'none'}.")
-        self.pictures = {name: picture.detach().float().cpu() for name, picture in pictures.items()}
+        self.images = {name: image.detach().float().cpu() for name, image in images.items()}
         self._opened, self._received = opened, b""
-        super().__init__(choices=list(pictures), choice=next(iter(pictures)), side=side, uploads=opened is not None,
+        super().__init__(choices=list(images), choice=next(iter(images)), side=side, uploads=opened is not None,
                          **state)
 
     def __repr__(self) -> str:
@@ -42,12 +42,12 @@ class PhotographChooser(Live):
 
     def upload(self, file: str, data: bytes) -> None:
         """Choose the photograph in `data`: its central square, shrunk to the size of the others."""
-        while file in self.pictures:
+        while file in self.images:
             file += " again"
         with self.sentence():
-            self.pictures[file] = central_square(self._opened(data), self.side)
+            self.images[file] = central_square(self._opened(data), self.side)
         if not self.problem:
-            self.choices = list(self.pictures)
+            self.choices = list(self.images)
             self.choice = file
 
     def _told(self, widget, content: dict, buffers: list) -> None:
@@ -63,7 +63,7 @@ def central_square(photograph: Tensor, side: int) -> Tensor:
     height, width = photograph.shape[1:]
     short = min(height, width)
     if short < side:
-        raise ValueError(f"the largest square in this picture is {short} pixels wide; at least {side} are needed. "
+        raise ValueError(f"the largest square in this image is {short} pixels wide; at least {side} are needed. "
                          "Choose a larger or a squarer one.")
     top, left = (height - short) // 2, (width - short) // 2
     middle = photograph[None, :, top : top + short, left : left + short] / 127.5 - 1

@@ -1,4 +1,4 @@
-// A sentence, three numbers, and the picture that is drawn from them.
+// A sentence, three numbers, and the image that is drawn from them.
 
 function render({ model, el }) {
   const side = model.get("side"), wide = side * Math.max(1, Math.round(320 / side));
@@ -35,8 +35,8 @@ function render({ model, el }) {
   limit.style.minHeight = 0;
   problemText(model, root);
   runBar(model, root, { Draw: begin });
-  const picture = element("img", {}, root);
-  picture.style.cssText = `display:block;width:${wide}px;max-width:100%;aspect-ratio:1;margin:.3em 0;background:#ddd;
+  const image = element("img", {}, root);
+  image.style.cssText = `display:block;width:${wide}px;max-width:100%;aspect-ratio:1;margin:.3em 0;background:#ddd;
     image-rendering:pixelated`;
   notesText(model, root);
 
@@ -47,10 +47,10 @@ function render({ model, el }) {
 
   function report() {
     const source = model.get("drawn"), asked = `seed ${model.get("seed")}, guidance scale ${model.get("scale")}`;
-    picture.src = source || "data:,";
-    picture.style.visibility = source ? "visible" : "hidden";
-    picture.alt = `\u201c${model.get("prompt")}\u201d: `
-      + (model.get("busy") ? "the guess so far" : `the picture, ${asked}, ${model.get("wanted")} steps`);
+    image.src = source || "data:,";
+    image.style.visibility = source ? "visible" : "hidden";
+    image.alt = `\u201c${model.get("prompt")}\u201d: `
+      + (model.get("busy") ? "the guess so far" : `the image, ${asked}, ${model.get("wanted")} steps`);
   }
 
   model.on("change:drawn change:busy", report);

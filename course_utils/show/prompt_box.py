@@ -1,4 +1,4 @@
-"""The widget of notebook 09: type a sentence, and watch its picture being drawn."""
+"""The widget of notebook 09: type a sentence, and watch its image being drawn."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ LIMITS = {"seed": (0, 9999), "scale": (0, 20), "wanted": (1, 100)}
 def prompt_box(draw: Callable[[str, int, float, int, Callback], Tensor], words: Sequence[str], remarks: Remarks,
                caption: str = "a glossy cat on a blue background", size: int = 64, seed: int = 0, scale: float = 2.0,
                steps: int = 20) -> PromptBox:
-    """Type a caption, choose seed, guidance scale and steps, and have the picture drawn, step by step.
+    """Type a caption, choose seed, guidance scale and steps, and have the image drawn, step by step.
 
     draw(caption, seed, scale, steps, callback) -> (3, size, size) in [-1, 1] must hand `callback` to its samplers, one
     or several, which thereby show the guess so far, count the steps and can be cancelled; a guess may be smaller. It
     runs in a thread, one at a time; what it raises is shown in the widget. words: what the network knows; they complete
     the word at the cursor. remarks(caption) -> sentences about what of a caption is not understood: they stand under
-    the picture, which is drawn all the same.
+    the image, which is drawn all the same.
     """
     return PromptBox(draw, remarks, prompt=caption, words=list(words), side=size, seed=seed, scale=scale, wanted=steps)
 
 
 class PromptBox(PromptField, Live):
-    """See `prompt_box`. `drawn` holds, for the browser, the picture or, while `busy`, the guess so far.
+    """See `prompt_box`. `drawn` holds, for the browser, the image or, while `busy`, the guess so far.
 
     `wanted` is the number of steps that is asked for; `step` and `steps` count those that are made.
     """
@@ -52,16 +52,16 @@ class PromptBox(PromptField, Live):
         return f"PromptBox({self.prompt!r})"
 
     def twin(self) -> None:
-        """Show the static picture: what was guessed after some of the steps, and what was drawn.
+        """Show the static image: what was guessed after some of the steps, and what was drawn.
 
         Raises what `draw` raises.
         """
         (prompt, seed, scale, steps), (guesses, made) = self._finished()
         after = sorted({len(guesses) * part // 8 for part in (0, 1, 2, 4)} if guesses else ())
         asked = f"{shortened(prompt)}, seed {seed}, guidance scale {scale:g}, {steps} steps"
-        images([*(guesses[i] for i in after), made], titles=[*(f"after step {i + 1}" for i in after), "the picture"],
+        images([*(guesses[i] for i in after), made], titles=[*(f"after step {i + 1}" for i in after), "the image"],
                caption=plain(" ".join([f"Drawn from {asked}.", *self.notes])),
-               alt=f"The picture that was drawn from {asked}, and before it the guesses after some of the steps, which "
+               alt=f"The image that was drawn from {asked}, and before it the guesses after some of the steps, which "
                    "are blurred at first.")
 
     def _order(self) -> tuple[str, int, float, int]:
@@ -76,7 +76,7 @@ class PromptBox(PromptField, Live):
 
         made = self._draw(prompt, seed, scale, steps, keep)
         if made.ndim != 3:
-            raise ValueError(f"draw must return one picture (3, H, W); got {tuple(made.shape)}.")
+            raise ValueError(f"draw must return one image (3, H, W); got {tuple(made.shape)}.")
         self._show(data_url(made))
         return guesses, made.detach().cpu()
 

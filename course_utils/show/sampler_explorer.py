@@ -1,4 +1,4 @@
-"""The widget of notebook 04: choose a sampler, its steps and its noise; see the pictures and how one came about."""
+"""The widget of notebook 04: choose a sampler, its steps and its noise; see the images and how one came about."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ STAGES = 8
 
 
 def sampler_explorer(denoiser: Denoiser, schedule: NoiseSchedule, shape: tuple[int, int, int] = (1, 32, 32),
-                     pictures: int = 6, device="cpu") -> Explorer:
-    """Choose sampler, number of steps, eta (of ddim) and seed; the pictures are made live by `denoiser`.
+                     n: int = 6, device="cpu") -> Explorer:
+    """Choose sampler, number of steps, eta (of ddim) and seed; the images are made live by `denoiser`.
 
-    shape: (C, H, W) of a picture. pictures: how many are made at a time. device: where the denoiser wants them. Below
-    them, for the first picture, up to eight stages: the noisy picture, and what the denoiser guesses from it.
+    shape: (C, H, W) of an image. n: how many are made at a time. device: where the denoiser wants them. Below
+    them, for the first image, up to eight stages: the noisy image, and what the denoiser guesses from it.
     """
 
-    # The picture and its static twin are drawn from the same run
+    # The image and its static twin are drawn from the same run
     @lru_cache(1)
     def run(sampler: str, steps: int, eta: float, seed: int) -> tuple[Tensor, list]:
         seen = []
-        xT = torch.randn(pictures, *shape, generator=seeded(seed)).to(device)
+        xT = torch.randn(n, *shape, generator=seeded(seed)).to(device)
         options = {"eta": eta} if sampler == "ddim" else {}
         made = SAMPLERS[sampler](denoiser, schedule, xT, steps, generator=seeded(seed + 1, device),
                                  callback=seen.append, **options)
@@ -43,8 +43,8 @@ def sampler_explorer(denoiser: Denoiser, schedule: NoiseSchedule, shape: tuple[i
         with plt.rc_context(STYLE):
             fig = plt.figure(figsize=(WIDTH, 4.1))
             upper, lower = fig.subfigures(2, 1, height_ratios=[1.6, 2.5])
-            for axis, picture in zip(upper.subplots(1, pictures, squeeze=False)[0], made):
-                draw_picture(axis, picture)
+            for axis, image in zip(upper.subplots(1, n, squeeze=False)[0], made):
+                draw_picture(axis, image)
             rows = lower.subplots(2, STAGES)
             for axis in rows.flat:
                 axis.axis("off")
@@ -59,8 +59,8 @@ def sampler_explorer(denoiser: Denoiser, schedule: NoiseSchedule, shape: tuple[i
     def describe(sampler: str, steps: int, eta: float, seed: int) -> str:
         how = f" with eta {eta:g}" if sampler == "ddim" else ""
         calls = f"{steps} call{'s' * (steps > 1)} of the denoiser"
-        return (f"{pictures} pictures made by {sampler}{how} in {calls}, from the noise of seed {seed}. "
-                f"Below, up to {STAGES} stages of the first one: the noisy picture, and what is guessed from it.")
+        return (f"{n} images made by {sampler}{how} in {calls}, from the noise of seed {seed}. "
+                f"Below, up to {STAGES} stages of the first one: the noisy image, and what is guessed from it.")
 
     wide = ipywidgets.Layout(width="60%")
     controls = {
@@ -73,5 +73,5 @@ def sampler_explorer(denoiser: Denoiser, schedule: NoiseSchedule, shape: tuple[i
     }
     # Only ddim has an eta; a slider that does nothing would mislead
     controls["sampler"].observe(lambda change: setattr(controls["eta"], "disabled", change.new != "ddim"), "value")
-    return Explorer(draw, controls, describe, "The sampler explorer: pictures, and how the first one came about",
+    return Explorer(draw, controls, describe, "The sampler explorer: images, and how the first one came about",
                     photo=True)

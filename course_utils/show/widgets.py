@@ -13,21 +13,21 @@ from course_utils.show.figures import figure, png
 
 
 class Explorer:
-    """Controls above one picture that follows them.
+    """Controls above one image that follows them.
 
     `draw(**values) -> matplotlib figure` is called with the controls' values by name; `controls` {name: ipywidget};
-    `describe(**values) -> str` says in words what the picture shows and becomes its alt text. The twin is `draw` at
+    `describe(**values) -> str` says in words what the image shows and becomes its alt text. The twin is `draw` at
     the controls' present values.
     """
 
     def __init__(self, draw, controls: dict, describe, caption: str, photo: bool = False):
         self.draw, self.controls, self.describe = draw, controls, describe
         self.caption, self.photo = caption, photo
-        self.picture = ipywidgets.HTML()
+        self.image = ipywidgets.HTML()
         for control in controls.values():
             control.observe(self._update, "value")
         self._update()
-        self.widget = ipywidgets.VBox([ipywidgets.VBox(list(controls.values())), self.picture])
+        self.widget = ipywidgets.VBox([ipywidgets.VBox(list(controls.values())), self.image])
 
     @property
     def values(self) -> dict:
@@ -36,16 +36,16 @@ class Explorer:
 
     def _update(self, _change=None) -> None:
         values = self.values
-        # A sentence in place of the picture: errors inside a widget's callback are otherwise lost
+        # A sentence in place of the image: errors inside a widget's callback are otherwise lost
         try:
             data = base64.b64encode(png(self.draw(**values))).decode()
             alt = html.escape(self.describe(**values), quote=True)
-            self.picture.value = f'<img style="max-width:100%" alt="{alt}" src="data:image/png;base64,{data}">'
+            self.image.value = f'<img style="max-width:100%" alt="{alt}" src="data:image/png;base64,{data}">'
         except ValueError as error:
-            self.picture.value = f"<p role='alert'>{html.escape(str(error))}</p>"
+            self.image.value = f"<p role='alert'>{html.escape(str(error))}</p>"
 
     def twin(self) -> None:
-        """Show the static picture."""
+        """Show the static image."""
         figure(self.draw(**self.values), self.caption, self.describe(**self.values), self.photo)
 
 

@@ -82,8 +82,8 @@ def maps(sheet: Image.Image, top: int) -> int:
     )  # fmt: skip
     known = annotate(scene, SIDE)
     seen = np.array([(245, 245, 245), (0, 114, 178), (230, 159, 0), (0, 158, 115)], np.uint8)
-    picture = render(scene, SIDE).transpose(1, 2, 0)
-    points = Image.fromarray(picture)
+    image = render(scene, SIDE).transpose(1, 2, 0)
+    points = Image.fromarray(image)
     for x, y, visible in known.keypoints.reshape(-1, 3).tolist():
         x, y = x * SIDE, y * SIDE
         fill = (255, 236, 60) if visible else (20, 24, 40)
@@ -91,7 +91,7 @@ def maps(sheet: Image.Image, top: int) -> int:
     first = (known.masks[0].numpy()[..., None] * seen[1]).astype(np.uint8)
     first[~known.masks[0].numpy()] = seen[0]
     tiles = {
-        "scene": Image.fromarray(picture),
+        "scene": Image.fromarray(image),
         "key points": points,
         "visible masks": Image.fromarray(seen[known.depth.numpy()]),
         "a whole mask": Image.fromarray(first),

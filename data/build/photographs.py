@@ -169,7 +169,7 @@ def read_credits(readme: str) -> dict[str, dict[str, str]]:
 
 
 def from_gcompris():
-    """Yield (row, picture) with author, licence and source as the README inside the archive gives them."""
+    """Yield (row, encoded image) with author, licence and source as the README inside the archive gives them."""
     folder = packages.debian(GCOMPRIS) / "usr/share/gcompris-qt/rcc"
     for archive, table in FROM_GCOMPRIS.items():
         files = read_rcc(folder / f"{archive}.rcc")
@@ -192,7 +192,7 @@ def from_gcompris():
 
 
 def from_others():
-    """Yield (row, picture) of the other packages, after checking that they still say what we claim."""
+    """Yield (row, encoded image) of the other packages, after checking that they still say what we claim."""
     unpacked = {LOMIRI: packages.debian(LOMIRI), SKIMAGE: packages.wheel(SKIMAGE)}
     for package, file, name, title, author, licence, source, split, where, words in OTHERS:
         said = " ".join((unpacked[package] / where).read_text(encoding="utf-8").split())
@@ -207,9 +207,9 @@ def from_others():
         yield row, (unpacked[package] / file).read_bytes()
 
 
-def shrink(picture: bytes) -> Image.Image:
-    """Decode a picture and bring its long side down to LONG_SIDE; smaller ones stay as they are."""
-    image = Image.open(io.BytesIO(picture)).convert("RGB")
+def shrink(encoded: bytes) -> Image.Image:
+    """Decode an image and bring its long side down to LONG_SIDE; smaller ones stay as they are."""
+    image = Image.open(io.BytesIO(encoded)).convert("RGB")
     factor = LONG_SIDE / max(image.size)
     if factor >= 1:
         return image
@@ -217,17 +217,17 @@ def shrink(picture: bytes) -> Image.Image:
 
 
 def build() -> None:
-    """Write the pictures, photographs.tsv and preview.png, each first under a temporary name."""
+    """Write the images, photographs.tsv and preview.png, each first under a temporary name."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    pictures = sorted([*from_gcompris(), *from_others()], key=lambda pair: pair[0]["name"])
+    photographs = sorted([*from_gcompris(), *from_others()], key=lambda pair: pair[0]["name"])
     rows = []
-    for row, picture in pictures:
-        image = shrink(picture)
+    for row, encoded in photographs:
+        image = shrink(encoded)
         image.save(FOLDER / ".new.webp", "WEBP", quality=QUALITY, method=6)
         os.replace(FOLDER / ".new.webp", FOLDER / f"{row['name']}.webp")
         # Who changed what: GCompris first, if its README says so, then this builder
         by_gcompris = f"{row['modified']} (GCompris); " if row["modified"] else ""
-        size = "downscaled, " if image.size != Image.open(io.BytesIO(picture)).size else ""
+        size = "downscaled, " if image.size != Image.open(io.BytesIO(encoded)).size else ""
         modified = f"{by_gcompris}{size}re-encoded as WebP quality {QUALITY}"
         rows.append(row | dict(width=image.width, height=image.height, modified=modified))
     with open(FOLDER / ".photographs.tsv", "w", encoding="utf-8", newline="") as stream:
@@ -235,7 +235,7 @@ def build() -> None:
         writer.writeheader()
         writer.writerows(rows)
     os.replace(FOLDER / ".photographs.tsv", FOLDER / "photographs.tsv")
-    # A picture that is no longer chosen must not stay behind
+    # An image that is no longer chosen must not stay behind
     for old in set(FOLDER.glob("*.webp")) - {FOLDER / f"{row['name']}.webp" for row in rows}:
         old.unlink()
     photograph_sheet.draw(FOLDER, rows).save(FOLDER / ".preview.png", optimize=True)

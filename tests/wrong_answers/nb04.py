@@ -8,7 +8,7 @@ _E = "def follow(average, now, decay):\n    return "
 _F = "def frechet_1d(mean_a, std_a, mean_b, std_b):\n    return "
 
 WRONG = {
-    "network_calls": {20: "four batches", 1280: "noisy pictures", 4: "number of batches", 4000: "skips",
+    "network_calls": {20: "four batches", 1280: "noisy images", 4: "number of batches", 4000: "skips",
                       64000: "skips", 84: "before the first", 16: "batches", 21: "batches"},
     "x0_from_v": {
         _V + "(1 - a).sqrt() * xt + a.sqrt() * v": "That is eps",

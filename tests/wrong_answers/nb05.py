@@ -1,7 +1,7 @@
 """Wrong answers to the exercises of notebook 05."""
 
 _B = "def bend(eps, slope, abar_t, scale):\n    a = abar_t\n    return "
-_M = "def moved_picture(x0, slope, abar_t, scale):\n    a = abar_t\n    return "
+_M = "def moved_image(x0, slope, abar_t, scale):\n    a = abar_t\n    return "
 _L = "def log_prob_of_label(logits, label):\n    pick = lambda rows: rows.gather(1, label[:, None])[:, 0]\n    return "
 _J = "def judge_loss(real, fake):\n    return "
 _W = "def without_a_classifier(given, free, scale):\n    return "
@@ -12,14 +12,14 @@ WRONG = {
     "bend": {
         _B + "eps + (1 - a).sqrt() * scale * slope": "The sign",
         _B + "eps - scale * slope": "is missing",
-        _B + "eps - a.sqrt() * scale * slope": "picture's share",
+        _B + "eps - a.sqrt() * scale * slope": "image's share",
         _B + "eps - (1 - a) * scale * slope": "square root",
         _B + "eps - scale * slope / (1 - a).sqrt()": "You divided",
         _B + "eps - (1 - a).sqrt() * slope": "scale does nothing",
         _B + "scale * (eps - (1 - a).sqrt() * slope)": "scaled the guess",
         _B + "slope": "solve for eps",
     },
-    "moved_picture": {
+    "moved_image": {
         _M + "x0 - (1 - a).sqrt() * scale * slope": "the *noise* is bent",
         _M + "x0 + (1 - a).sqrt() * scale * slope": "size is that of the bent noise",
         _M + "x0 - (1 - a) / a.sqrt() * scale * slope": "The sign",

@@ -9,7 +9,7 @@ _N = ("def steer(eps_without, eps_wanted, eps_unwanted, scale, away):\n"
       "    o, a, b = eps_without, eps_wanted, eps_unwanted\n    return ")
 
 WRONG = {
-    "pictures_seen": {1280: "without guidance", 2560: "every step", 28: "64 pictures", 1024: "8 guided steps alone",
+    "images_seen": {1280: "without guidance", 2560: "every step", 28: "64 images", 1024: "8 guided steps alone",
                       512: "need two answers", 768: "12 steps", 20: "number of calls", 2048: "12 are left",
                       1000: "Count answers"},
     "forget_some": {

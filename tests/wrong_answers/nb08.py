@@ -16,7 +16,7 @@ WRONG = {
         _K + "a.sqrt() * x0 + (1 - a) * eps": "As printed",
         _K + "a * x0 + (1 - a) * eps": "Both roots",
         _K + "a * x0 + (1 - a).sqrt() * eps": "by its root",
-        _K + "x0": "clean picture",
+        _K + "x0": "clean image",
         _K + "x0 + (1 - a).sqrt() * eps": "must shrink",
         _K + "(1 - a).sqrt() * x0 + a.sqrt() * eps": "changed places",
         _K + "a.sqrt() * x0": "mean only",
@@ -24,7 +24,7 @@ WRONG = {
         _K + "x0[:1]": "shape",
     },
     "noised_again": {
-        _B + "t.sqrt() * xs + (1 - t).sqrt() * eps": "clean picture",
+        _B + "t.sqrt() * xs + (1 - t).sqrt() * eps": "clean image",
         _B + "(s / t).sqrt() * xs + (1 - s / t).sqrt() * eps": "turned round",
         _B + "t / s * xs + (1 - t / s) * eps": "roots are missing",
         _B + "(t / s).sqrt() * xs + (1 - t / s) * eps": "wants a root",
@@ -46,7 +46,7 @@ WRONG = {
     },
     "even_error": {
         _E + "sum(e * mask) / sum(mask.expand_as(x0))": "around the hole",
-        _E + "e.flatten(1).mean(1)": "whole picture",
+        _E + "e.flatten(1).mean(1)": "whole image",
         _E + "(e * hole).flatten(1).mean(1)": "divided by all numbers",
         _E + "sum(e * hole)": "not divided yet",
         _E + "sum(e * hole) / sum(hole)": "has C numbers",

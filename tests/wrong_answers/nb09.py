@@ -39,7 +39,7 @@ WRONG = {
         _J + "(q @ keys.mT).softmax(-1) @ values": "root is missing",
         _J + "(q @ keys.mT / q.shape[-1]).softmax(-1) @ values": "divide by the width",
         _J + _X: "cross-attention",
-        _J + _Y: "Only the picture",
+        _J + _Y: "Only the image",
         _J + f"{_X} + {_Y}": "Two softmaxes",
         _J + f"({_X} + {_Y}) / 2": "mean of two answers",
         _J + "(q @ keys.mT / q.shape[-1] ** 0.5).softmax(-2) @ values": "along the questions",
@@ -63,7 +63,7 @@ WRONG = {
     },
     "clip_loss": {
         _C + "(ce(scale * f @ g.T, own) + ce(scale * g @ f.T, own)) / 2": "lengths",
-        _C + "ce(s, own)": "Only the pictures",
+        _C + "ce(s, own)": "Only the images",
         _C + "ce(s.T, own)": "Only the captions",
         _C + "ce(s, own) + ce(s.T, own)": "half of it",
         _C + "(ce(a @ b.T, own) + ce(b @ a.T, own)) / 2": "scale is missing",
@@ -84,6 +84,6 @@ WRONG = {
         _S + "(1 - l**2).sqrt() * eps + l * enlarged": "exchanged",
         _S + "(1 - level**2).sqrt() * enlarged + level * eps": "along the width",
         _S + "(1 - level[0]**2).sqrt() * enlarged + level[0] * eps": "same level",
-        _S + "eps * l": "with the level of each picture",
+        _S + "eps * l": "with the level of each image",
     },
 }
