@@ -1,11 +1,11 @@
-// Two versions of an image, one over the other, with a divider: left of it the first, right of it the second.
+// Two versions of an image, one over the other, with a divider: the first is shown left of it, the second right.
 
 function render({ model, el }) {
   const [before, after] = model.get("names");
   const root = element("div", {}, el);
   root.style.cssText = "max-width:656px;font-family:sans-serif;font-size:14px";
   chooser(model, root);
-  // Whole-number magnification, and each pixel a crisp square: smoothing would be a second, blurry super-resolution
+  // Integer magnification with crisp pixels: smoothing would be a second, blurry super-resolution
   const wide = model.get("side") * Math.max(1, Math.round(384 / model.get("side")));
   const stage = element("div", {}, root);
   stage.style.cssText = `position:relative;width:${wide}px;max-width:100%;aspect-ratio:1;background:#ddd;overflow:hidden;
@@ -69,7 +69,7 @@ function render({ model, el }) {
     if (stage.hasPointerCapture(event.pointerId)) follow(event);
   });
   range.addEventListener("input", divide);
-  // Not of choice and seed: until the kernel answers, what is seen is still the image before
+  // Not on changes of choice and seed: until the kernel answers, the previous image is still shown
   model.on("change:before change:after change:busy", draw);
   divide();
   draw();

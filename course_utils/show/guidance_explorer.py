@@ -1,4 +1,4 @@
-"""The widget of notebooks 05 and 06: one guidance scale moves points of a mixture and images together."""
+"""The widget of notebooks 05 and 06: one guidance scale for samples of a mixture and for images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 import ipywidgets
 from torch import Tensor
 
-from course_utils.show.figures import STYLE, WIDTH, draw_picture, plt
+from course_utils.show.figures import STYLE, WIDTH, draw_image, plt
 from course_utils.show.widgets import Explorer
 
 SCALES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0)
@@ -18,11 +18,11 @@ def guidance_explorer(density: Callable[[float], Tensor], points: Callable[[floa
                       images: Callable[[int, float], Tensor], names: Sequence[str], label: int = 0,
                       scale: float = 2.0, scales: Sequence[float] = SCALES,
                       box: tuple[float, float] = (-2.0, 2.0)) -> Explorer:
-    """Choose a scale and a class; left the mixture, right the images, both from the same noise each time.
+    """Choose a guidance scale and a class; left the mixture, right the images, both always from the same noise.
 
-    density(scale) (n, n): the tilted density on a grid over `box` in both directions, row by row from below.
-    points(scale) (N, 2): the guided samples that lie over it. images(label, scale) (B, C, H, W) in [-1, 1], B at
-    most 10: made live. names: of the classes; `label` and `scale` are chosen at first.
+    density(scale) (n, n): the guided density on a grid over `box` in both directions, row by row from below.
+    points(scale) (N, 2): the guided samples. images(label, scale) (B, C, H, W) in [-1, 1], B at most 10: sampled live.
+    names: of the classes; `label` and `scale` are the initial choice.
     """
     tilted, sampled, made = lru_cache(32)(density), lru_cache(32)(points), lru_cache(64)(images)
 
@@ -40,7 +40,7 @@ def guidance_explorer(density: Callable[[float], Tensor], points: Callable[[floa
             for place in axes.flat:
                 place.axis("off")
             for place, image in zip(axes.flat, made(label, scale)):
-                draw_picture(place, image)
+                draw_image(place, image)
         return fig
 
     def describe(scale: float, label: int) -> str:

@@ -1,4 +1,4 @@
-"""What the widgets of notebooks 07 and 08 share: choose a photograph or upload one, and choose a seed."""
+"""Base class of the widgets of notebooks 07 to 09: choose or upload a photograph, and choose a seed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from course_utils.show.live import Live
 
 
 class PhotographChooser(Live):
-    """One of `images` {name: (3, H, H) in [-1, 1]}, or one of the learner's own, and a seed.
+    """One of `images` {name: (3, H, H) in [-1, 1]} or an uploaded one, and a seed.
 
-    opened(bytes) -> uint8 (3, H, W) of any size reads an uploaded file, or raises a ValueError that says what is wrong
-    with it; without `opened` nothing can be uploaded. Raises ValueError for images that are not square, of three
-    colours and of one size.
+    opened(bytes) -> uint8 (3, H, W) of any size decodes an uploaded file, or raises ValueError with the reason;
+    without `opened` there is no upload. Raises ValueError unless all images are square, RGB and of one size.
     """
 
     noun = traitlets.Unicode("Photograph").tag(sync=True)
@@ -30,7 +29,7 @@ class PhotographChooser(Live):
         shapes = {tuple(image.shape) for image in images.values()}
         side = max((shape[-1] for shape in shapes), default=0)
         if shapes != {(3, side, side)}:
-            raise ValueError("images must be {name: tensor (3, H, H)}, at least one and all of one size; got "
+            raise ValueError("images must be {name: tensor (3, H, H)}, at least one and all of the same size; got "
                              f"{', '.join(map(str, sorted(shapes))) or 'none'}.")
         self.images = {name: image.detach().float().cpu() for name, image in images.items()}
         self._opened, self._received = opened, b""
@@ -41,17 +40,17 @@ class PhotographChooser(Live):
         return f"{type(self).__name__}({', '.join(self.choices)})"
 
     def upload(self, file: str, data: bytes) -> None:
-        """Choose the photograph in `data`: its central square, shrunk to the size of the others."""
+        """Add and choose the photograph in `data`: its central square, downscaled to the size of the others."""
         while file in self.images:
             file += " again"
-        with self.sentence():
+        with self.report_errors():
             self.images[file] = central_square(self._opened(data), self.side)
         if not self.problem:
             self.choices = list(self.images)
             self.choice = file
 
-    def _told(self, widget, content: dict, buffers: list) -> None:
-        super()._told(widget, content, buffers)
+    def _on_message(self, widget, content: dict, buffers: list) -> None:
+        super()._on_message(widget, content, buffers)
         if "upload" in content:
             self._received = (self._received if content["start"] else b"") + bytes(buffers[0])
             if len(self._received) == content["size"]:
@@ -59,12 +58,12 @@ class PhotographChooser(Live):
 
 
 def central_square(photograph: Tensor, side: int) -> Tensor:
-    """The middle of a photograph, uint8 (3, H, W), as (3, side, side) in [-1, 1]. ValueError where H or W < side."""
+    """The central square crop of uint8 (3, H, W) as (3, side, side) in [-1, 1]. ValueError if H or W < side."""
     height, width = photograph.shape[1:]
     short = min(height, width)
     if short < side:
         raise ValueError(f"the largest square in this image is {short} pixels wide; at least {side} are needed. "
-                         "Choose a larger or a squarer one.")
+                         "Choose a larger one, or one that is closer to square.")
     top, left = (height - short) // 2, (width - short) // 2
     middle = photograph[None, :, top : top + short, left : left + short] / 127.5 - 1
     return F.interpolate(middle, (side, side), mode="bicubic", antialias=True)[0].clamp(-1, 1)

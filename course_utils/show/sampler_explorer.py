@@ -1,4 +1,4 @@
-"""The widget of notebook 04: choose a sampler, its steps and its noise; see the images and how one came about."""
+"""The widget of notebook 04: choose a sampler, its steps and its noise; see the images and the stages of the first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course_utils.diffusion import Denoiser, NoiseSchedule, ddim, ddpm, dpmpp
 from course_utils.runtime import seeded
-from course_utils.show.figures import STYLE, WIDTH, draw_picture, plt
+from course_utils.show.figures import STYLE, WIDTH, draw_image, plt
 from course_utils.show.widgets import Explorer
 
 SAMPLERS = {"ddpm": ddpm, "ddim": ddim, "dpm++": dpmpp}
@@ -20,13 +20,13 @@ STAGES = 8
 
 def sampler_explorer(denoiser: Denoiser, schedule: NoiseSchedule, shape: tuple[int, int, int] = (1, 32, 32),
                      n: int = 6, device="cpu") -> Explorer:
-    """Choose sampler, number of steps, eta (of ddim) and seed; the images are made live by `denoiser`.
+    """Choose sampler, number of steps, eta (of ddim) and seed; the images are sampled live with `denoiser`.
 
-    shape: (C, H, W) of an image. n: how many are made at a time. device: where the denoiser wants them. Below
-    them, for the first image, up to eight stages: the noisy image, and what the denoiser guesses from it.
+    shape: (C, H, W) of an image. n: batch size. device: that of the denoiser. Below the images, up to eight stages of
+    the first one: the noisy xt and the predicted x0.
     """
 
-    # The image and its static twin are drawn from the same run
+    # The figure and its static twin are drawn from the same run
     @lru_cache(1)
     def run(sampler: str, steps: int, eta: float, seed: int) -> tuple[Tensor, list]:
         seen = []
@@ -44,15 +44,15 @@ def sampler_explorer(denoiser: Denoiser, schedule: NoiseSchedule, shape: tuple[i
             fig = plt.figure(figsize=(WIDTH, 4.1))
             upper, lower = fig.subfigures(2, 1, height_ratios=[1.6, 2.5])
             for axis, image in zip(upper.subplots(1, n, squeeze=False)[0], made):
-                draw_picture(axis, image)
+                draw_image(axis, image)
             rows = lower.subplots(2, STAGES)
             for axis in rows.flat:
                 axis.axis("off")
-            for (noisy, guessed), step in zip(rows.T, stages):
-                draw_picture(noisy, step.xt[0])
-                draw_picture(guessed, step.prediction.x0[0])
+            for (noisy, predicted), step in zip(rows.T, stages):
+                draw_image(noisy, step.xt[0])
+                draw_image(predicted, step.prediction.x0[0])
                 noisy.set_title(f"step {step.i + 1}, t = {step.t}", fontsize=8.5, pad=2)
-            for axis, name in zip(rows[:, 0], ("noisy", "guessed")):
+            for axis, name in zip(rows[:, 0], ("noisy", "predicted")):
                 axis.text(-0.08, 0.5, name, rotation=90, va="center", ha="right", fontsize=9, transform=axis.transAxes)
         return fig
 
@@ -60,7 +60,7 @@ def sampler_explorer(denoiser: Denoiser, schedule: NoiseSchedule, shape: tuple[i
         how = f" with eta {eta:g}" if sampler == "ddim" else ""
         calls = f"{steps} call{'s' * (steps > 1)} of the denoiser"
         return (f"{n} images made by {sampler}{how} in {calls}, from the noise of seed {seed}. "
-                f"Below, up to {STAGES} stages of the first one: the noisy image, and what is guessed from it.")
+                f"Below, up to {STAGES} stages of the first one: the noisy image, and the image predicted from it.")
 
     wide = ipywidgets.Layout(width="60%")
     controls = {
@@ -73,5 +73,5 @@ def sampler_explorer(denoiser: Denoiser, schedule: NoiseSchedule, shape: tuple[i
     }
     # Only ddim has an eta; a slider that does nothing would mislead
     controls["sampler"].observe(lambda change: setattr(controls["eta"], "disabled", change.new != "ddim"), "value")
-    return Explorer(draw, controls, describe, "The sampler explorer: images, and how the first one came about",
+    return Explorer(draw, controls, describe, "The sampler explorer: images, and stages of the first one",
                     photo=True)

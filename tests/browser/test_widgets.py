@@ -252,7 +252,7 @@ def test_guidance_explorer_by_keyboard(explorer):
     choice = page.get_by_role("combobox", name="Class")
     choice.focus()
     page.keyboard.press("End")
-    assert says(picture, "pictures of the class ankle boot")
+    assert says(picture, "images of the class ankle boot")
 
 
 def png(width: int, height: int) -> bytes:
@@ -273,9 +273,9 @@ def choose_and_upload(page) -> None:
     page.keyboard.press("End")
     upload(page, "broken.png", png(90, 70)[:300])
     alert = page.get_by_role("alert")
-    assert eventually(lambda: "This file cannot be read as a picture" in alert.inner_text())
+    assert eventually(lambda: "This file cannot be read as an image" in alert.inner_text())
     upload(page, "huge.png", bytes(21 * 2**20))
-    assert eventually(lambda: "huge.png has 21 MB; at most 20 MB are taken" in alert.inner_text())
+    assert eventually(lambda: "huge.png has 21 MB; the maximum is 20 MB" in alert.inner_text())
     # Of more than one part
     large = png(1500, 1400)
     assert len(large) > 2**20
@@ -329,10 +329,10 @@ def test_hole_painter_by_keyboard_and_pointer(run, lab):
     filled.wait_for()  # the static picture below is the first filling
     asked = lab.folder / "mask.txt"
     assert stored(asked) == "576"
-    assert live.nth(0).inner_text() == "Brush at column 33, row 33 of 64. The hole covers 14% of the picture."
+    assert live.nth(0).inner_text() == "Brush at column 33, row 33 of 64. The hole covers 14% of the image."
 
     press["Clear"].click()
-    assert "The hole covers 0% of the picture." in live.nth(0).inner_text() and not filled.count()
+    assert "The hole covers 0% of the image." in live.nth(0).inner_text() and not filled.count()
     press["Fill"].click()
     assert eventually(lambda: alert.count() and "There is no hole to fill" in alert.inner_text())
 
@@ -340,7 +340,7 @@ def test_hole_painter_by_keyboard_and_pointer(run, lab):
     canvas.focus()
     for key in ("ArrowLeft", "ArrowLeft", "Shift+ArrowUp", "Space"):
         page.keyboard.press(key)
-    assert live.nth(0).inner_text() == "Brush at column 25, row 32 of 64. The hole covers 1% of the picture."
+    assert live.nth(0).inner_text() == "Brush at column 25, row 32 of 64. The hole covers 1% of the image."
     assert canvas.evaluate("c => c.toDataURL()") != drawn
     press["Fill"].focus()
     page.keyboard.press("Enter")
@@ -356,7 +356,7 @@ def test_hole_painter_by_keyboard_and_pointer(run, lab):
     page.mouse.up()
     page.get_by_role("spinbutton", name="Seed").fill("2")
     press["Fill"].click()
-    guess, bar = page.get_by_role("img", name=": the guess so far"), page.get_by_role("progressbar", name="Steps")
+    guess, bar = page.get_by_role("img", name=": the current prediction"), page.get_by_role("progressbar", name="Steps")
     assert eventually(lambda: guess.count() and bar.is_visible() and 1 < bar.evaluate("b => b.value") < 10)
     seen = guess.get_attribute("src")
     assert eventually(lambda: guess.get_attribute("src") != seen)
@@ -384,11 +384,11 @@ def test_prompt_box_by_keyboard_and_pointer(run, lab):
     page, asked = run("prompts.ipynb", PROMPT_BOX), lab.folder / "asked.txt"
     field, words = page.get_by_role("combobox", name="Caption"), page.get_by_role("listbox")
     status, alert = page.locator("p[aria-live]").nth(1), page.get_by_role("alert")
-    picture, notes = page.get_by_role("img", name=": the picture, seed"), page.get_by_label("Remarks on the caption")
+    picture, notes = page.get_by_role("img", name=": the image, seed"), page.get_by_label("Remarks on the caption")
     # The static picture below is the first drawing
     picture.wait_for()
     assert stored(asked) == "a cat|0|2.0|20" and field.input_value() == "a cat"
-    assert picture.get_attribute("alt") == "\u201ca cat\u201d: the picture, seed 0, guidance scale 2, 20 steps"
+    assert picture.get_attribute("alt") == "\u201ca cat\u201d: the image, seed 0, guidance scale 2, 20 steps"
     assert eventually(lambda: picture.evaluate("i => i.naturalWidth") == 64) and picture.bounding_box()["width"] == 320
     assert picture.evaluate("i => getComputedStyle(i).imageRendering") == "pixelated" and not words.is_visible()
 
@@ -438,14 +438,14 @@ def test_prompt_box_by_keyboard_and_pointer(run, lab):
     field.fill("a zebra \uace0\uc591\uc774 <b>")
     field.press("Enter")
     assert eventually(lambda: stored(asked) == "a zebra \uace0\uc591\uc774 <b>|4|2.0|20")
-    guess, bar = page.get_by_role("img", name=": the guess so far"), page.get_by_role("progressbar", name="Steps")
+    guess, bar = page.get_by_role("img", name=": the current prediction"), page.get_by_role("progressbar", name="Steps")
     assert eventually(lambda: guess.count() and bar.is_visible() and 1 < bar.evaluate("b => b.value") < 10)
     assert guess.evaluate("i => i.naturalWidth") == 32 and guess.bounding_box()["width"] == 320
     told = [f"unknown: {word}" for word in ("zebra", "\uace0\uc591\uc774", "<b>")]
     assert notes.get_by_role("listitem").all_inner_texts() == told
     draw, cancel = page.get_by_role("button", name="Draw"), page.get_by_role("button", name="Cancel")
     draw.click()
-    assert eventually(lambda: alert.count() and "One picture is being drawn" in alert.inner_text())
+    assert eventually(lambda: alert.count() and "One image is being drawn" in alert.inner_text())
     cancel.click()
     assert eventually(lambda: status.inner_text() == "Cancelled.")
     assert not guess.count() and not picture.count() and not bar.is_visible()
@@ -456,7 +456,7 @@ def test_prompt_box_by_keyboard_and_pointer(run, lab):
     steps.fill("500")
     field.fill("")
     steps.press("Enter")
-    assert page.get_by_text("Steps: from 1 to 100; 100 is taken.").count() and steps.input_value() == "100"
+    assert page.get_by_text("Steps: from 1 to 100; 100 is used.").count() and steps.input_value() == "100"
     assert eventually(lambda: stored(asked) == "|1|1.5|100" and notes.inner_text() == "empty")
     assert eventually(lambda: status.inner_text().startswith("Drawn in") and picture.count() and not alert.count())
     seed.fill("13")
@@ -475,7 +475,7 @@ def test_a_hole_is_filled_with_what_the_sentence_says(run, lab):
     page, told = run("prompted.ipynb", PROMPTED_HOLE), lab.folder / "told.txt"
     filled, notes = page.get_by_role("img", name=": its hole filled"), page.get_by_label("Remarks on the caption")
     filled.wait_for()
-    assert stored(told) == "a cat|0|144" and page.get_by_role("combobox", name="Picture").count() == 1
+    assert stored(told) == "a cat|0|144" and page.get_by_role("combobox", name="Image").count() == 1
     assert page.get_by_role("application").bounding_box()["width"] == filled.bounding_box()["width"] == 320
     field = page.get_by_role("combobox", name="Caption")
     field.fill("a zebra cas")
