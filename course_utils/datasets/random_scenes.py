@@ -18,7 +18,7 @@ COLOUR_NAMES = tuple(COLOURS)
 Cell = tuple[int, int, int]
 Names = tuple[str, ...]
 # An object to be placed: its concept, and whether it is mirrored
-Thing = tuple[str, bool]
+Item = tuple[str, bool]
 # The grid step of coarse scenes, in 1/32: at 32 pixels, the patch that one token of a U-Net's middle covers
 COARSE = 4
 # Proportions of scenes with one, two and three objects
@@ -121,17 +121,17 @@ def _theme(split: str, u, among: Names | None, shares) -> tuple[str, str, list[s
     return style, colour, names, word
 
 
-def _layout(u, word: str | None, style: str, things: list[Thing], step: int) -> tuple[Placed, ...]:
+def _layout(u, word: str | None, style: str, items: list[Item], step: int) -> tuple[Placed, ...]:
     """Place the objects, from back to front; two of them in the given relation, or in any when it is None."""
     r = u()
-    if len(things) == 2 and (word == "in front of" or (word is None and r > 0.7)):
-        pair = _overlapping(u, style, things, step)
+    if len(items) == 2 and (word == "in front of" or (word is None and r > 0.7)):
+        pair = _overlapping(u, style, items, step)
         if pair:
             return pair
-    cells = (_cells if step == 1 else _coarse_cells)(u, len(things))
-    if len(things) == 2 and (word == "above" or (word is None and r > 0.35)):
+    cells = (_cells if step == 1 else _coarse_cells)(u, len(items))
+    if len(items) == 2 and (word == "above" or (word is None and r > 0.35)):
         cells = [(top, left, side) for left, top, side in cells]
-    return tuple(_put(style, thing, cell) for thing, cell in zip(things, cells))
+    return tuple(_put(style, item, cell) for item, cell in zip(items, cells))
 
 
 def _cells(u, count: int) -> list[Cell]:
@@ -155,8 +155,8 @@ def _coarse_cells(u, count: int) -> list[Cell]:
     return [(COARSE * left, COARSE * top, COARSE * side) for left, top, side in cells]
 
 
-def _put(style: str, thing: Thing, cell: Cell) -> Placed:
-    return place(thing[0], style, *cell, flipped=thing[1])
+def _put(style: str, item: Item, cell: Cell) -> Placed:
+    return place(item[0], style, *cell, flipped=item[1])
 
 
 def _beside(u, side1: int, side2: int, width: int = GRID, height: int = GRID) -> list[Cell]:
@@ -173,7 +173,7 @@ def _beside(u, side1: int, side2: int, width: int = GRID, height: int = GRID) ->
     return [(left1, top1, side1), (left2, top2, side2)]
 
 
-def _overlapping(u, style: str, things: list[Thing], step: int = 1) -> tuple[Placed, Placed] | None:
+def _overlapping(u, style: str, items: list[Item], step: int = 1) -> tuple[Placed, Placed] | None:
     """Place two objects so that the second occludes the first partly, but not too much; None if it fails."""
     for _ in range(8):
         side1, side2 = (15 + int(u() * 6), 12 + int(u() * 6)) if step == 1 else (GRID // 2, GRID // 2)
@@ -186,8 +186,8 @@ def _overlapping(u, style: str, things: list[Thing], step: int = 1) -> tuple[Pla
             continue
         left = max(0, -across) + step * int(u() * (room_x // step + 1))
         top = max(0, -down) + step * int(u() * (room_y // step + 1))
-        back = _put(style, things[0], (left, top, side1))
-        front = _put(style, things[1], (left + across, top + down, side2))
+        back = _put(style, items[0], (left, top, side1))
+        front = _put(style, items[1], (left + across, top + down, side2))
         if relation_of(back, front) == "behind" and 0.08 <= hidden(style, back, front) <= 0.5:
             return back, front
     return None

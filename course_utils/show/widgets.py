@@ -48,10 +48,10 @@ class Explorer:
         figure(self.draw(**self.values), self.caption, self.describe(**self.values), self.photo)
 
 
-def play(thing) -> None:
-    """Show a widget and, below it, its static twin. `thing` is an Explorer or a widget with a method `twin`."""
-    display(getattr(thing, "widget", thing))
-    thing.twin()
+def play(widget) -> None:
+    """Show a widget and, below it, its static twin. `widget` is an Explorer or a widget with a method `twin`."""
+    display(getattr(widget, "widget", widget))
+    widget.twin()
 
 
 def script(*files: str) -> str:

@@ -6,7 +6,7 @@ _P = "def expected_image(xt, abar_t, images):\n    z = abar_t**.5 * images\n    
 _S = "def my_schedule():\n    return "
 
 WRONG = {
-    "factor_at_snr_1": {0.5: "share of the variance", 1: "nothing of the image", 0.25: "squared", 0.9: "SNR ="},
+    "factor_at_snr_1": {0.5: "share of the variance", 1: "would be unchanged", 0.25: "squared", 0.9: "SNR ="},
     "unjump": {
         _U + "(xt - (1 - a).sqrt() * eps) / a": "wrong for large t",
         _U + "(xt - (1 - a) * eps) / a.sqrt()": "sqrt(1 - abar_t)",
@@ -44,7 +44,7 @@ WRONG = {
     },
     "my_schedule": {
         _S + "torch.linspace(1e-4, 0.02, 1000)": "below 0.01",
-        _S + "torch.linspace(0.999, 1e-5, 1000)": "falls from near 1",
+        _S + "torch.linspace(0.999, 1e-5, 1000)": "fall from near 1",
         _S + "torch.linspace(1e-5, 1e-3, 1000)": "Add noise",
         _S + "torch.linspace(0, 1, 1000)": "above 0 and below 1",
         _S + "torch.full((1001,), 0.01)": "1,000 numbers",

@@ -25,9 +25,9 @@ WRONG = {
     },
     "noised_again": {
         _B + "t.sqrt() * xs + (1 - t).sqrt() * eps": "clean image",
-        _B + "(s / t).sqrt() * xs + (1 - s / t).sqrt() * eps": "turned round",
+        _B + "(s / t).sqrt() * xs + (1 - s / t).sqrt() * eps": "inverted",
         _B + "t / s * xs + (1 - t / s) * eps": "roots are missing",
-        _B + "(t / s).sqrt() * xs + (1 - t / s) * eps": "wants a root",
+        _B + "(t / s).sqrt() * xs + (1 - t / s) * eps": "needs a root",
         _B + "xs + (1 - t / s).sqrt() * eps": "must shrink",
         _B + "(t / s).sqrt() * xs + (s - t).sqrt() * eps": "noise of t minus",
         _B + "(t / s).sqrt() * xs": "nothing is forgotten",
@@ -35,7 +35,7 @@ WRONG = {
     },
     "chances": {
         _C + "w * bell / (std * (2 * torch.pi) ** 0.5)": "sum to 1",
-        _C + "one(bell / std)": "seldom",
+        _C + "one(bell / std)": "rare",
         _C + "one(w * bell)": "narrow bump",
         _C + "one(w * bell / std**2)": "not 1 / std^2",
         _C + "one(w / std * torch.exp(-far.abs() / (2 * std)))": "has a square",
