@@ -6,11 +6,11 @@ from pathlib import Path
 
 import course_utils
 
-STOPPED = 130  # What shells answer after Ctrl-C
+STOPPED = 130  # The exit code of shells after Ctrl-C
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command and return the exit code: 0 done, 1 something failed, 2 unknown arguments, 130 stopped."""
+    """Run one command and return the exit code: 0 success, 1 failure, 2 invalid arguments, 130 interrupted."""
     options = _parser().parse_args(arguments)
     try:
         return options.run(options) or 0
@@ -27,22 +27,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    doctor = commands.add_parser("doctor", help="look at this computer and say what the course lacks")
-    doctor.add_argument("--version", action="store_true", help="print the versions only")
+    doctor = commands.add_parser("doctor", help="check that this computer has what the course needs")
+    doctor.add_argument("--version", action="store_true", help="only print the versions")
     doctor.set_defaults(run=_doctor)
 
-    train = commands.add_parser("train", help="train a network by its recipe, or go on with it")
-    train.add_argument("recipe", metavar="RECIPE", help="its name; a wrong one prints all names")
+    train = commands.add_parser("train", help="train a network by its recipe, or resume training")
+    train.add_argument("recipe", metavar="RECIPE", help="name of the recipe; a wrong one prints all names")
     budget = train.add_mutually_exclusive_group()
     budget.add_argument("--minutes", type=float, help="how long to train")
-    budget.add_argument("--images", type=int, help="how many images to see (default: the recipe's number)")
+    budget.add_argument("--images", type=int, help="how many images to train on (default: the recipe's number)")
     earlier = train.add_mutually_exclusive_group()
-    earlier.add_argument("--resume", action="store_true", help="go on where the last training stopped")
-    earlier.add_argument("--again", action="store_true", help="begin anew where a training lies already")
+    earlier.add_argument("--resume", action="store_true", help="resume where the last training stopped")
+    earlier.add_argument("--again", action="store_true", help="start over, replacing an earlier training")
     train.add_argument("--folder", type=Path, help="where to write (default: data/runs/RECIPE)")
     train.set_defaults(run=_train)
 
-    bench = commands.add_parser("bench", help="measure the GPU kernels; without a GPU, check them")
+    bench = commands.add_parser("bench", help="time the GPU kernels; without a GPU, check them")
     bench.add_argument("what", choices=["kernels"])
     bench.set_defaults(run=_bench)
 

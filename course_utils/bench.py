@@ -1,4 +1,4 @@
-"""How fast are the kernels? On an NVIDIA GPU measured beside plain torch and torch.compile, elsewhere only checked."""
+"""Benchmark of the kernels: on an NVIDIA GPU against plain torch and torch.compile; elsewhere they are only checked."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from course_utils.networks import UNet
 from course_utils.systems.unconditional import Unconditional
 
 QUANTILES = (0.5, 0.2, 0.8)
-# (B, C, H, W); of the garment network's layers, of its pictures, and large
+# (B, C, H, W): the garment network's layers and images, and larger ones
 LAYERS = ((2, 64, 16, 16), (64, 64, 16, 16), (64, 128, 8, 8), (64, 256, 64, 64), (1, 256, 256, 256))
-PICTURES = ((2, 1, 32, 32), (64, 1, 32, 32), (64, 3, 64, 64), (1024, 3, 64, 64), (64, 3, 512, 512))
-LAYERS_TINY, PICTURES_TINY = ((2, 8, 4, 4),), ((2, 3, 8, 8),)
+IMAGES = ((2, 1, 32, 32), (64, 1, 32, 32), (64, 3, 64, 64), (1024, 3, 64, 64), (64, 3, 512, 512))
+LAYERS_TINY, IMAGES_TINY = ((2, 8, 4, 4),), ((2, 3, 8, 8),)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One operation at one size: by its definition, as a kernel, how many bytes must move at the least.
+    """One operation at one size: its definition, its kernel, and the minimum number of bytes to move.
 
-    eager: what one would write in plain torch, where that is not the definition.
+    eager: the usual code in plain torch, when that is not the definition.
     """
 
     op: str
@@ -38,36 +38,39 @@ class Case:
 
 
 def kernels() -> None:
-    """Measure all kernels and write kernels/measurements.json; without an NVIDIA GPU and Triton, only check them."""
+    """Time all kernels and write kernels/measurements.json; without an NVIDIA GPU, only check them.
+
+    Raises RuntimeError when a kernel disagrees with its definition.
+    """
     if dispatch.triton is None:
-        print("Triton is not installed here (pip install triton; Linux only), so there is nothing to measure or to "
-              "check: the course runs on plain torch.")
+        print("Triton is not installed here (pip install triton; Linux only), so there is nothing to measure or "
+              "check: the course uses plain torch.")
     elif not torch.cuda.is_available() or dispatch.interpreted():
         print("There is no NVIDIA GPU here, so nothing is timed. The kernels, run by Triton's interpreter on the CPU, "
-              "beside their definitions in plain torch:")
+              "against their definitions in plain torch:")
         _check()
     else:
         _measure()
 
 
 def _check() -> None:
-    for case in cases(torch.device("cpu"), torch.float32, LAYERS_TINY, PICTURES_TINY):
-        off = (case.kernel() - case.definition()).abs().max().item()
-        print(f"{case.op:34} {str(case.shape):18} largest difference {off:.1e}")
-        if not off < 1e-4:
-            raise RuntimeError(f"{case.op} is off by {off}. Its definition and its kernel no longer agree.")
+    for case in cases(torch.device("cpu"), torch.float32, LAYERS_TINY, IMAGES_TINY):
+        error = (case.kernel() - case.definition()).abs().max().item()
+        print(f"{case.op:34} {str(case.shape):18} largest difference {error:.1e}")
+        if not error < 1e-4:
+            raise RuntimeError(f"{case.op} is off by {error}. Its definition and its kernel no longer agree.")
 
 
 def _measure() -> None:
-    where = torch.device("cuda")
-    form = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(runtime.precision(where), torch.float32)
+    device = torch.device("cuda")
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(runtime.precision(device), torch.float32)
     record = {
         "gpu": torch.cuda.get_device_name(), "date": datetime.date.today().isoformat(), "torch": torch.__version__,
-        "triton": dispatch.triton.__version__, "format": str(form).removeprefix("torch."),
-        "copy_gb_per_s": _copy_bandwidth(where), "points": [],
+        "triton": dispatch.triton.__version__, "format": str(dtype).removeprefix("torch."),
+        "copy_gb_per_s": _copy_bandwidth(device), "points": [],
     }
-    print(f"{record['gpu']}: a copy moves {record['copy_gb_per_s']:,} GB/s. Median times, and the share of that speed:")
-    for case in cases(where, form, LAYERS, PICTURES):
+    print(f"{record['gpu']}: a copy runs at {record['copy_gb_per_s']:,} GB/s. Median times, and fraction of that rate:")
+    for case in cases(device, dtype, LAYERS, IMAGES):
         point = {"op": case.op, "shape": case.shape, "least_bytes": case.least_bytes, "microseconds": _times(case)}
         seconds = point["microseconds"]["kernel"][0] * 1e-6
         point["share_of_copy"] = round(case.least_bytes / seconds / 1e9 / record["copy_gb_per_s"], 3)
@@ -75,9 +78,9 @@ def _measure() -> None:
         times = ", ".join(f"{name} {median:,.1f}" for name, (median, *_) in point["microseconds"].items())
         print(f"{case.op:34} {str(case.shape):20} {times} us; {point['share_of_copy']:.0%}", flush=True)
     record["faster_from"] = faster_from(record["points"])
-    # Written before the whole network is measured: that asks the file where kernels are worth it
+    # Written before the whole network is measured, which reads in this file where kernels are faster
     _write(record)
-    _write(record | {"network": _network(where)})
+    _write(record | {"network": _network(device)})
     print(f"{dispatch.MEASUREMENTS} written")
 
 
@@ -89,7 +92,7 @@ def _write(record: dict) -> None:
 
 
 def faster_from(points: list[dict]) -> dict[str, int]:
-    """For each operation the size from which on its kernel was never slower than its definition; none if it was."""
+    """For each operation, the size from which its kernel was never slower than its definition, if there is one."""
     found = {}
     for op in {point["op"].partition(",")[0] for point in points}:
         mine = [(torch.Size(point["shape"]).numel(), point["microseconds"]) for point in points
@@ -101,31 +104,31 @@ def faster_from(points: list[dict]) -> dict[str, int]:
     return found
 
 
-def cases(where: torch.device, form: torch.dtype, layers, pictures) -> Iterator[Case]:
-    """All operations, at the sizes of `layers` (in the number format `form`) and of `pictures`."""
+def cases(device: torch.device, dtype: torch.dtype, layers, images) -> Iterator[Case]:
+    """All operations, at the shapes of `layers` (in `dtype`) and of `images`."""
     for shape in layers:
-        yield from _norm_cases(shape, form, runtime.seeded(0, where))
-    for shape in pictures:
-        yield from _noising_cases(shape, runtime.seeded(0, where))
-        yield from _guided_cases(shape, runtime.seeded(0, where))
+        yield from _norm_cases(shape, dtype, runtime.seeded(0, device))
+    for shape in images:
+        yield from _noising_cases(shape, runtime.seeded(0, device))
+        yield from _guided_cases(shape, runtime.seeded(0, device))
 
 
-def _norm_cases(shape: tuple[int, ...], form: torch.dtype, generator: torch.Generator) -> Iterator[Case]:
-    x = _numbers(generator, *shape, form=form).to(memory_format=torch.channels_last).requires_grad_()
+def _norm_cases(shape: tuple[int, ...], dtype: torch.dtype, generator: torch.Generator) -> Iterator[Case]:
+    x = _numbers(generator, *shape, dtype=dtype).to(memory_format=torch.channels_last).requires_grad_()
     weight, bias = _numbers(generator, shape[1]), _numbers(generator, shape[1])
-    bent, groups = [_numbers(generator, *shape[:2], form=form) for _ in range(2)], min(32, shape[1] // 4)
+    modulation, groups = [_numbers(generator, *shape[:2], dtype=dtype) for _ in range(2)], min(32, shape[1] // 4)
     dy, size = torch.randn_like(x), x.numel() * x.element_size()
-    plain, kernel = (_call(run, x, weight, bias, groups, *bent) for run in (norm.reference, norm.fused))
+    plain, kernel = (_call(run, x, weight, bias, groups, *modulation) for run in (norm.reference, norm.fused))
     yield Case("group_norm_silu, forward", shape, _no_gradient(plain), _no_gradient(kernel), 2 * size)
-    yield Case("group_norm_silu, and backward", shape, _slope(plain, x, dy), _slope(kernel, x, dy), 5 * size)
+    yield Case("group_norm_silu, and backward", shape, _gradient(plain, x, dy), _gradient(kernel, x, dy), 5 * size)
 
 
 def _noising_cases(shape: tuple[int, ...], generator: torch.Generator) -> Iterator[Case]:
-    """Beside the kernels not only their definition: also what one would write otherwise, with noise that is stored."""
+    """Compared not only with the definition but also with the usual code, which stores the noise."""
     x0, eps, output = (_numbers(generator, *shape) for _ in range(3))
     seed = torch.randint(2**62, shape[:1], generator=generator, device=generator.device)
     signal, rest = torch.linspace(0.1, 0.9, len(x0), device=x0.device), torch.ones(len(x0), device=x0.device)
-    size, grow = x0.numel() * x0.element_size(), torch.ones_like(rest)
+    size, grad_output = x0.numel() * x0.element_size(), torch.ones_like(rest)
     output.requires_grad_()
 
     def noised() -> Tensor:
@@ -139,7 +142,7 @@ def _noising_cases(shape: tuple[int, ...], generator: torch.Generator) -> Iterat
     plain, kernel = (_call(run, *known) for run in (noising.mix_reference, noising.fused_mix))
     yield Case("q_sample", shape, plain, kernel, 2 * size, noised)
     runs = (_call(noising.error_reference, output, *known), _call(noising.fused_error, output, *known), error)
-    plain, kernel, eager = (_slope(run, output, grow) for run in runs)
+    plain, kernel, eager = (_gradient(run, output, grad_output) for run in runs)
     yield Case("squared_error, and backward", shape, plain, kernel, 5 * size, eager)
 
 
@@ -155,8 +158,8 @@ def _guided_cases(shape: tuple[int, ...], generator: torch.Generator) -> Iterato
                        4 * xt.numel() * xt.element_size())
 
 
-def _numbers(generator: torch.Generator, *shape: int, form: torch.dtype = torch.float32) -> Tensor:
-    return torch.randn(shape, generator=generator, device=generator.device).to(form)
+def _numbers(generator: torch.Generator, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.randn(shape, generator=generator, device=generator.device).to(dtype)
 
 
 def _call(function, *arguments, **options) -> Callable[[], Tensor]:
@@ -171,13 +174,13 @@ def _no_gradient(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
     return run
 
 
-def _slope(function: Callable[[], Tensor], where: Tensor, grow: Tensor) -> Callable[[], Tensor]:
-    """Forward, then backward to one tensor."""
-    return lambda: torch.autograd.grad(function(), where, grow)[0]
+def _gradient(function: Callable[[], Tensor], x: Tensor, grad_output: Tensor) -> Callable[[], Tensor]:
+    """Forward, then backward with respect to x."""
+    return lambda: torch.autograd.grad(function(), x, grad_output)[0]
 
 
 def _times(case: Case) -> dict[str, list[float]]:
-    """Microseconds (median, 20% and 80% quantile) in each way."""
+    """Microseconds (median, 20% and 80% quantile) of each implementation."""
     testing, eager = dispatch.triton.testing, case.eager or case.definition
     ways = {"eager": eager, "compile": torch.compile(eager), "kernel": case.kernel, "definition": case.definition}
     for run in ways.values():
@@ -187,26 +190,26 @@ def _times(case: Case) -> dict[str, list[float]]:
     return {name: [round(1000 * value, 2) for value in values] for name, values in found.items()}
 
 
-def _copy_bandwidth(where: torch.device) -> int:
-    """GB/s of a copy that is too large for any cache, bytes read and bytes written counted."""
-    x = torch.empty(2**30, dtype=torch.uint8, device=where)
+def _copy_bandwidth(device: torch.device) -> int:
+    """GB/s of a copy that is too large for any cache, counting bytes read and bytes written."""
+    x = torch.empty(2**30, dtype=torch.uint8, device=device)
     y = torch.empty_like(x)
     milliseconds = dispatch.triton.testing.do_bench(lambda: y.copy_(x), return_mode="median")
     return round(2 * x.numel() / milliseconds / 1e6)
 
 
-def _network(where: torch.device) -> dict[str, dict[str, list[float]]]:
-    """Milliseconds (median, 20%, 80%) of a training step and of 20 steps of sampling, with kernels and without."""
+def _network(device: torch.device) -> dict[str, dict[str, list[float]]]:
+    """Milliseconds (median, 20%, 80%) of a training step and of 20 sampling steps, with and without kernels."""
     found = {"training step, 64 garments": {}, "64 garments in 20 steps": {}}
     for choice in ("off", "auto", "on"):
         torch.manual_seed(0)
-        network = UNet().to(where)
+        network = UNet().to(device)
         optimiser = torch.optim.AdamW(network.parameters(), fused=True)
         system = Unconditional(network)
-        x0, generator = torch.zeros(64, 1, 32, 32, device=where), runtime.seeded(0, where)
+        x0, generator = torch.zeros(64, 1, 32, 32, device=device), runtime.seeded(0, device)
 
         def step(model=system.model, optimiser=optimiser, x0=x0, generator=generator) -> None:
-            with runtime.autocast(where, training=True):
+            with runtime.autocast(device, training=True):
                 loss = model.loss(model.batch(x0, generator)).mean()
             loss.backward()
             optimiser.step()

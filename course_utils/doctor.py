@@ -1,4 +1,4 @@
-"""What this computer has and what the course lacks on it: `python -m course_utils doctor`."""
+"""Checks of this computer for what the course needs: `python -m course_utils doctor`."""
 
 import importlib.metadata
 import platform
@@ -15,21 +15,21 @@ import course_utils
 from course_utils import runtime
 
 ROOT = runtime.root()
-# Only `make lab` needs it; Colab and editors bring a notebook program of their own
+# Only `make lab` needs it; Colab and editors bring their own front end
 _FRONT_END = {"jupyterlab"}
-# Another version of these breaks a running Colab session
+# Installing another version of these breaks a running Colab session
 _NEVER_ON_COLAB = {"torch", "numpy", "ipywidgets", "ipykernel"}
 
 
 class Trouble(Exception):
-    """Something the course needs is missing or wrong; the message says what to do."""
+    """Something that the course needs is missing or wrong; the message says what to do."""
 
 
 def need_packages() -> None:
-    """Make sure that the packages of pyproject.toml are there; the set-up cell calls this.
+    """Make sure that the packages of pyproject.toml are installed; the set-up cell calls this.
 
-    On Colab what is missing or too old is installed, except what Colab cannot change while it runs.
-    Raises RuntimeError with a sentence if a package is missing or too old otherwise."""
+    On Colab, missing or outdated packages are installed, except those that a running session cannot replace.
+    Raises RuntimeError if a package is missing or too old otherwise."""
     wanted = [requirement for requirement in requirements() if _name(requirement) not in _FRONT_END]
     unmet = [requirement for requirement in wanted if not _met(requirement)]
     if not unmet:
@@ -53,7 +53,7 @@ def requirements() -> list[str]:
 
 
 def versions() -> int:
-    """Print the versions of Python and the packages, without importing any; returns the exit code 0."""
+    """Print the versions of Python and the packages without importing them; returns exit code 0."""
     print(f"hands-on-diffusion {course_utils.__version__}")
     print(f"python {platform.python_version()} ({platform.platform()})")
     for requirement in requirements():
@@ -62,14 +62,14 @@ def versions() -> int:
 
 
 def examine() -> int:
-    """Print a line per check, [OK] or [FAIL] with what to do; returns 0 if all is well, 1 otherwise."""
+    """Print a line per check, [OK] or [FAIL] with what to do; returns exit code 0 if all pass, 1 otherwise."""
     failures = 0
     for check in CHECKS:
         try:
             for line in check():
                 print(f"[OK]   {line}", flush=True)
         except Exception as trouble:
-            # A doctor who falls ill over a broken package helps nobody: any error is a finding
+            # Any error is a finding: a broken package must not stop the other checks
             failures += 1
             kind = "" if isinstance(trouble, Trouble) else f"{type(trouble).__name__}: "
             for line in f"{check.__name__.strip('_')}: {kind}{trouble}".splitlines():
@@ -145,9 +145,9 @@ def _kernel() -> Iterator[str]:
     from jupyter_client.kernelspec import KernelSpecManager
 
     program = KernelSpecManager().get_kernel_spec("python3").argv[0]
-    # Jupyter puts its own Python where a kernel says no more than "python"
+    # Jupyter runs its own Python for a kernel whose command is just "python"
     if Path(program).name != program and Path(program).resolve() != Path(sys.executable).resolve():
-        raise Trouble(f"the notebook kernel python3 runs {program}, not {sys.executable}. Mend it: "
+        raise Trouble(f"the notebook kernel python3 runs {program}, not {sys.executable}. Fix it: "
                       f"{sys.executable} -m ipykernel install --sys-prefix")
     yield f"notebook kernel python3 runs {sys.executable}"
 

@@ -1,4 +1,4 @@
-"""Where the course runs: folders, device, seeds. The only module that asks the outside world such questions."""
+"""The environment: folders, device, seeds, precision. The only module that reads environment variables."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import sys
 from functools import cache
 from pathlib import Path
 
-# How long torch's threads spin while they wait for each other, before they sleep (libgomp reads it when torch loads).
-# By default that is milliseconds: beside a browser or a second notebook, all of them then take several times as long
+# How long torch's threads spin before they sleep while waiting for each other (libgomp reads it when torch loads).
+# The default is milliseconds, which makes everything several times slower beside a browser or a second notebook
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")
-# Triton reads once, when it is imported, whether to interpret kernels on the CPU. Asking torch for a GPU would be late
+# Triton reads this once, on import; asking torch for a GPU would be too late
 if sys.platform == "linux" and not any(map(os.path.exists, ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd"))):
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
@@ -24,38 +24,38 @@ def root() -> Path:
 
 
 def data_dir() -> Path:
-    """Where the shipped data lies: `data/` in the checkout, or the folder that COURSE_DATA names."""
+    """The folder of the shipped data: `data/` in the checkout, or COURSE_DATA."""
     return Path(os.environ.get("COURSE_DATA") or root() / "data")
 
 
 def in_colab() -> bool:
-    """True inside Google Colab, which loads `google.colab` before the first cell runs."""
+    """Whether this is Google Colab, which imports `google.colab` before the first cell runs."""
     return "google.colab" in sys.modules
 
 
 def hub_allowed() -> bool:
-    """May weights be fetched from the Hugging Face hub? Not when one of its own offline switches is set."""
+    """Whether weights may be downloaded from the Hugging Face hub: not when one of its offline switches is set."""
     offline = (os.environ.get(name, "") for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
     return not any(value.upper() in ("1", "ON", "YES", "TRUE") for value in offline)
 
 
 def need_hub(what: str, host: str = "huggingface.co") -> None:
-    """Make sure that `what` can be fetched from the hub, or another host; the cells "At full scale" call this first.
+    """Check that `what` can be downloaded from the hub, or another host; the cells "At full scale" call this first.
 
-    Raises RuntimeError with a sentence when fetching is switched off or the host does not answer.
+    Raises RuntimeError when downloads are switched off or the host does not answer.
     """
     if not hub_allowed():
-        raise RuntimeError(f"{what} must be fetched from {host}, but HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set. "
+        raise RuntimeError(f"{what} must be downloaded from {host}, but HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set. "
                            "Unset it and restart the kernel, or skip this cell: nothing after it needs it.")
     try:
         socket.create_connection((host, 443), timeout=5).close()
     except OSError as error:
-        raise RuntimeError(f"{what} must be fetched from {host}, which does not answer ({error}). "
+        raise RuntimeError(f"{what} must be downloaded from {host}, which does not answer ({error}). "
                            "Check the network, or skip this cell: nothing after it needs it.") from error
 
 
 def device():
-    """The fastest torch device here: "cuda", "mps" or "cpu"."""
+    """The fastest available torch.device: cuda, mps or cpu."""
     import torch
 
     if torch.cuda.is_available():
@@ -77,15 +77,15 @@ def seeded(seed: int, device="cpu", purpose: str = ""):
     return torch.Generator(device).manual_seed(seed)
 
 
-def precision(where) -> str:
-    """The number format that networks run fastest in on the device `where`: "bf16", "fp16" or "no" (plain float32).
+def precision(device) -> str:
+    """The fastest precision for networks on `device`: "bf16", "fp16" or "no" (plain float32).
 
-    bf16 where the hardware computes in it (NVIDIA from Ampere on; processors with AVX512_BF16 or AMX), fp16 on older
-    NVIDIA cards such as Colab's T4. COURSE_PRECISION overrides it. Raises ValueError for an unknown override.
+    bf16 where the hardware supports it (NVIDIA from Ampere on; CPUs with AVX512_BF16 or AMX), fp16 on older NVIDIA
+    GPUs such as Colab's T4. COURSE_PRECISION overrides it. Raises ValueError for an unknown override.
     """
     chosen = os.environ.get("COURSE_PRECISION")
     if chosen is None:
-        return _probe(where.type)
+        return _probe(device.type)
     if chosen not in ("bf16", "fp16", "no"):
         raise ValueError(f"COURSE_PRECISION must be bf16, fp16 or no; it is {chosen!r}.")
     return chosen
@@ -102,20 +102,20 @@ def _probe(kind: str) -> str:
     return "bf16" if kind == "cpu" and (able.get("avx512_bf16") or able.get("amx_bf16")) else "no"
 
 
-def autocast(where, training: bool = False):
-    """Run networks in the fast precision of the device `where` within a `with` block.
+def autocast(device, training: bool = False):
+    """A context manager that runs networks in the precision of `device`.
 
-    With `training`, fp16 is left out: its gradients vanish unless the loss is scaled, which the trainer does itself.
+    With `training`, fp16 is not used: its gradients underflow unless the loss is scaled, which the trainer does.
     """
     import torch
 
     formats = {"bf16": torch.bfloat16} | ({} if training else {"fp16": torch.float16})
-    name = precision(where)
-    return torch.autocast(where.type, formats.get(name), enabled=name in formats)
+    name = precision(device)
+    return torch.autocast(device.type, formats.get(name), enabled=name in formats)
 
 
 def kernels() -> str:
-    """Fused kernels: "auto" (where they are faster), "on" or "off", as COURSE_KERNELS says. ValueError otherwise."""
+    """The setting COURSE_KERNELS of fused kernels: "auto" (where faster), "on" or "off"; ValueError if other."""
     chosen = os.environ.get("COURSE_KERNELS", "auto")
     if chosen not in ("auto", "on", "off"):
         raise ValueError(f"COURSE_KERNELS must be auto, on or off; it is {chosen!r}.")
@@ -124,7 +124,7 @@ def kernels() -> str:
 
 @contextlib.contextmanager
 def kernels_set_to(choice: str):
-    """Within the block fused kernels are "auto", "on" or "off"."""
+    """A context manager that sets fused kernels to "auto", "on" or "off"."""
     before = os.environ.get("COURSE_KERNELS")
     os.environ["COURSE_KERNELS"] = choice
     try:
@@ -136,5 +136,5 @@ def kernels_set_to(choice: str):
 
 
 def ready() -> None:
-    """The last word of the set-up cell, the same on every machine."""
+    """Print the last line of the set-up cell, the same on every machine."""
     print("Ready.")

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "measure": GROUND,
     "evaluation": GROUND | {"networks", "datasets", "measure"},
     # The widgets run the mathematics live; networks and systems reach them as arguments
-    "show": GROUND | {"diffusion"},
+    "show": GROUND | {"diffusion", "datasets"},
     "systems": GROUND | {"diffusion", "networks"},
     "training": GROUND | {"diffusion", "networks", "datasets", "systems", "measure", "evaluation"},
     "exercises": GROUND | {"diffusion", "networks", "datasets", "measure"},

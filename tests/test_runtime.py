@@ -20,9 +20,9 @@ def test_hub_is_switched_off_by_its_own_variables(monkeypatch, value, allowed):
 
 def test_an_offline_hub_is_a_sentence(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(RuntimeError, match="DiT-XL must be fetched from huggingface.co, but HF_HUB_OFFLINE"):
+    with pytest.raises(RuntimeError, match="DiT-XL must be downloaded from huggingface.co, but HF_HUB_OFFLINE"):
         runtime.need_hub("DiT-XL")
-    with pytest.raises(RuntimeError, match="GLIDE must be fetched from example.org, but HF_HUB_OFFLINE"):
+    with pytest.raises(RuntimeError, match="GLIDE must be downloaded from example.org, but HF_HUB_OFFLINE"):
         runtime.need_hub("GLIDE", "example.org")
 
 

@@ -1,1 +1,1 @@
-"""Tools of those who write the course: the set-up cell, its stamp, execution of notebooks, the lock."""
+"""Tools for authors: the set-up cell, its stamp, execution of notebooks, the lock file."""

@@ -18,10 +18,10 @@ _PROGRESS_BAR = re.compile(r"\s*\d+%\|")
 
 
 def execute(path: Path) -> str:
-    """Run the notebook in a fresh kernel inside its folder, store it, return a line that sums up.
+    """Run the notebook in a fresh kernel in its folder, store it with its outputs, and return a one-line summary.
 
-    Raises RuntimeError, and leaves the file as it was, if a cell fails, if one writes to stderr
-    (a warning or a progress bar would be stored for ever) or if the result is larger than 1 MB."""
+    Raises RuntimeError, leaving the file unchanged, if a cell fails or writes to stderr (a warning or
+    a progress bar would be stored), or if the result is larger than 1 MB."""
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -48,7 +48,7 @@ def execute(path: Path) -> str:
 
 
 def clean(notebook: dict) -> dict:
-    """The notebook without what differs between two runs: timings, live widgets, versions, editor's marks."""
+    """The notebook without what differs between runs: timings, live widgets, versions, editor metadata."""
     kept = {key: notebook["metadata"][key] for key in ("accelerator", "colab") if key in notebook["metadata"]}
     cells, seen = [], set()
     for cell in notebook["cells"]:
@@ -62,22 +62,22 @@ def clean(notebook: dict) -> dict:
 
 
 def thumbnail(notebook: dict, path: Path) -> None:
-    """Store the first picture of the cell with the tag "thumbnail", 240 pixels high, for the README's table."""
+    """Store the first image of the cell with the tag "thumbnail", 240 pixels high, for the README's table."""
     from PIL import Image
 
     tagged = [cell for cell in notebook["cells"] if "thumbnail" in cell["metadata"].get("tags", ())]
     shown = [output.get("data", {}) for cell in tagged for output in cell["outputs"]]
-    pictures = [data[kind] for data in shown for kind in data if kind.startswith("image/")]
-    if pictures:
-        picture = Image.open(io.BytesIO(base64.b64decode(pictures[0]))).convert("RGB")
+    images = [data[kind] for data in shown for kind in data if kind.startswith("image/")]
+    if images:
+        image = Image.open(io.BytesIO(base64.b64decode(images[0]))).convert("RGB")
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture.thumbnail((480, 240))
-        picture.save(path.with_suffix(".part"), "jpeg", quality=85)
+        image.thumbnail((480, 240))
+        image.save(path.with_suffix(".part"), "jpeg", quality=85)
         path.with_suffix(".part").replace(path)
 
 
 def _identifier(source: str, seen: set[str]) -> str:
-    # From the cell's text, so that it changes only when the cell does; equal cells are told apart
+    # Derived from the cell's text, so that it changes only when the cell does; equal cells get different ones
     identifier = hashlib.sha256(source.encode()).hexdigest()[:8]
     while identifier in seen:
         identifier = hashlib.sha256(identifier.encode()).hexdigest()[:8]
@@ -86,7 +86,7 @@ def _identifier(source: str, seen: set[str]) -> str:
 
 
 def _without_widget(output: dict) -> dict | None:
-    # A stored widget points to a model that died with its kernel; its picture or its text stays
+    # A stored widget refers to a model that died with its kernel; its image or text is kept
     if _WIDGET not in output.get("data", {}):
         return output
     data = {kind: content for kind, content in output["data"].items() if kind != _WIDGET}
@@ -94,17 +94,17 @@ def _without_widget(output: dict) -> dict | None:
 
 
 def problems(notebook: dict, text: str) -> list[str]:
-    """What forbids to store an executed notebook, as sentences; empty if nothing does."""
+    """The reasons not to store an executed notebook, as sentences; empty if there are none."""
     found = []
     for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
             if output.get("name") == "stderr":
                 found.append(f"cell [{cell['execution_count']}] wrote {output['text'][:300]!r} to stderr. "
-                             "Mend the cause of the warning, or draw progress with tqdm.auto.")
+                             "Fix the cause of the warning, or show progress with tqdm.auto.")
     if len(text.encode()) > MAX_BYTES:
         largest = max(notebook["cells"], key=lambda cell: len(str(cell.get("outputs"))))
         found.append(f"it has {len(text.encode()):,} bytes, more than {MAX_BYTES:,}; cell "
-                     f"[{largest['execution_count']}] stores most. Draw smaller, or photographs as JPEG.")
+                     f"[{largest['execution_count']}] stores most. Make figures smaller, or store photographs as JPEG.")
     return found
 
 

@@ -1,4 +1,4 @@
-"""requirements.lock and environment.yml, both made from the ranges in pyproject.toml: `make lock`."""
+"""requirements.lock and environment.yml, both generated from the ranges in pyproject.toml: `make lock`."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from course_utils.authoring import notebook_file, project
 
-# torch brings these itself, with its CUDA build only
+# torch's CUDA build alone depends on these
 _FOLLOWS_TORCH = re.compile(r"(nvidia|cuda|triton)\b")
 
 _LOCK_HEADER = """\
@@ -31,7 +31,7 @@ dependencies:
 
 
 def write_lock(root: Path = project.ROOT) -> Path:
-    """Resolve the ranges, with extra "test", into requirements.lock. Raises RuntimeError with uv's reason."""
+    """Resolve the ranges, with extra "test", into requirements.lock. Raises RuntimeError with uv's error message."""
     command = [sys.executable, "-m", "uv", "pip", "compile", "--universal", "--python-version=3.11",
                "--extra=test", "--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links",
                "--quiet", "pyproject.toml"]

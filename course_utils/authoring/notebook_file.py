@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def read(path: Path) -> dict:
-    """The notebook as a dictionary; every cell's source is one string. Raises ValueError if it is none."""
+    """The notebook as a dict; every cell's source is one string. Raises ValueError if the file is not a notebook."""
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
         for cell in notebook["cells"]:
@@ -23,7 +23,7 @@ def text(notebook: dict) -> str:
 
 
 def replace(path: Path, new_text: str) -> None:
-    """Write the file under another name, then move it: an interruption leaves the old one whole."""
+    """Write the file under a temporary name, then rename it, so that an interruption leaves the old one intact."""
     part = path.with_name(path.name + ".part")
     part.write_text(new_text, encoding="utf-8", newline="\n")
     os.replace(part, path)

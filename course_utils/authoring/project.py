@@ -1,4 +1,4 @@
-"""What pyproject.toml says: the repository's address and the version ranges, which stand nowhere else."""
+"""The settings of pyproject.toml: the repository's address and the version ranges, defined nowhere else."""
 
 import re
 import tomllib
@@ -13,12 +13,12 @@ def settings(root: Path = ROOT) -> dict:
 
 
 def repository(root: Path = ROOT) -> str:
-    """Web address of the repository, e.g. "https://github.com/owner/name"."""
+    """URL of the repository, e.g. "https://github.com/owner/name"."""
     return settings(root)["urls"]["Repository"]
 
 
 def address(owner_and_name: str) -> str:
-    """Web address of the GitHub repository "owner/name". Raises ValueError for any other form."""
+    """URL of the GitHub repository "owner/name". Raises ValueError for any other form."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", owner_and_name):
         raise ValueError(f"REPO must look like owner/name, as GitHub shows it; got {owner_and_name!r}.")
     return f"https://github.com/{owner_and_name.removesuffix('.git')}"

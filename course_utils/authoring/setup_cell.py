@@ -39,7 +39,7 @@ _COLAB = "https://colab.research.google.com/github/"
 
 
 def setup_cell(repository: str) -> str:
-    """Source of the set-up cell for the repository's web address, without a newline at its end."""
+    """Source of the set-up cell for the repository's URL, without a trailing newline."""
     return _CELL.replace("@REPOSITORY@", repository)
 
 

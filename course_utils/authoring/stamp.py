@@ -12,9 +12,9 @@ _CLONE = re.compile(r"git clone https://\S+")
 
 
 def stamp(owner_and_name: str | None = None, root: Path = project.ROOT) -> list[Path]:
-    """Write the address everywhere and return the changed files; "owner/name" first becomes the new address.
+    """Write the address everywhere and return the changed files; "owner/name", if given, becomes the new address.
 
-    Raises ValueError, before anything is written, if a notebook's first code cell is not the set-up cell."""
+    Raises ValueError, before writing anything, if a notebook's first code cell is not the set-up cell."""
     pyproject, readme = root / "pyproject.toml", root / "README.md"
     repository = project.repository(root) if owner_and_name is None else project.address(owner_and_name)
     stamped = {path: stamped_notebook(path, repository) for path in sorted(root.glob("notebooks/*.ipynb"))}
@@ -33,7 +33,7 @@ def stamped_markdown(text: str, repository: str) -> str:
 
 
 def stamped_notebook(path: Path, repository: str) -> str:
-    """Text of the notebook file with its set-up cell and badges renewed; outputs stay."""
+    """Text of the notebook file with updated set-up cell and badges; outputs are kept."""
     notebook = notebook_file.read(path)
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     if not code or not code[0]["source"].startswith(FIRST_LINE):

@@ -1,4 +1,4 @@
-"""The image worlds of the course, and the two conversions between pixels and model range."""
+"""The course's data sets, and the two conversions between pixels and model range."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def to_model_range(images: torch.Tensor) -> torch.Tensor:
     """Turn uint8 pixels 0..255 of any shape into float32 in [-1, 1].
 
-    Raises ValueError when `images` are not uint8, for then their range is not known.
+    Raises ValueError unless `images` are uint8, because their range would be unknown.
     """
     import torch
 
@@ -27,8 +27,8 @@ def to_model_range(images: torch.Tensor) -> torch.Tensor:
 def to_pixels(images: torch.Tensor) -> torch.Tensor:
     """Turn images in [-1, 1] of any shape into uint8 pixels 0..255; small overshoots are clamped.
 
-    A sampler may overshoot [-1, 1] a little; values beyond 20 can only be pixels by mistake.
-    Raises ValueError for such values, for integers and for values that are not finite.
+    A sampler may overshoot [-1, 1] a little; values beyond 20 are taken for pixels passed by mistake.
+    Raises ValueError for such values, for integers and for non-finite values.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Exact annotations of a scene: masks, depth, labels, edges, normals and key points."""
+"""Exact annotations of a scene: masks, depth, semantic labels, edges, normals and keypoints."""
 
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -17,21 +17,21 @@ KEYPOINTS = ("top", "bottom", "left", "right", "centre")
 
 @dataclass(frozen=True)
 class Annotations:
-    """All that is known of a scene of N objects, drawn at `size` pixels. Objects go from back to front.
+    """The annotations of a scene of N objects, rendered at `size` pixels. Objects are ordered from back to front.
 
-    boxes: (N, 4) float32 in [0, 1], left, top, right, bottom of the whole object; the same at every size.
-    masks: (N, size, size) bool, the whole object, also where something hides it (at least half opaque).
-    visible: (N, size, size) bool, what is seen of it; no two of them overlap.
-    depth: (size, size) int64, 0 for the ground, k for the k-th object from the back.
-    semantic: (size, size) int64, 0 for the ground, else 1 + the number of the concept in sprites.concepts().
-    edges: (size, size) float32 in [0, 1], lines one pixel thin: 1 on the contours of the visible masks (on
-        the side of the nearer object), inside objects the strength of the colour edge. Patterns of the
-        ground are no edges.
-    normals: (3, size, size) float32 unit vectors, x to the right, y up, z to the viewer. The ground is
+    boxes: (N, 4) float32 in [0, 1], the bounding box (left, top, right, bottom) of the whole object, occluded
+        parts included; independent of `size`.
+    masks: (N, size, size) bool, the whole object (at least half opaque), occluded parts included.
+    visible: (N, size, size) bool, the visible part of each mask; no two of them overlap.
+    depth: (size, size) int64, 0 for the background, k for the k-th object from the back.
+    semantic: (size, size) int64, 0 for the background, else 1 + the concept's index in sprites.concepts().
+    edges: (size, size) float32 in [0, 1], lines one pixel wide: 1 on the contours of the visible masks (on
+        the side of the nearer object), inside objects the strength of the colour edge. Background patterns
+        have no edges.
+    normals: (3, size, size) float32 unit vectors, x to the right, y up, z towards the viewer. The background is
         (0, 0, 1), and each object is a cushion, higher where it is farther from its outline.
-    keypoints: (N, 5, 3) float32: x, y in [0, 1], and 1 if seen or 0 if a nearer object hides it. They are
-        the top, bottom, left and right ends of the silhouette and its centre of mass, in the order of
-        KEYPOINTS; the same at every size.
+    keypoints: (N, 5, 3) float32: x, y in [0, 1], and 1 if visible or 0 if occluded. They are the top, bottom,
+        left and right ends of the silhouette and its centroid, in the order of KEYPOINTS; independent of `size`.
     """
 
     boxes: torch.Tensor
@@ -44,7 +44,7 @@ class Annotations:
     keypoints: torch.Tensor
 
     def padded(self, most: int) -> dict[str, torch.Tensor]:
-        """The maps as a dict, with zeros for absent objects up to `most`, so that scenes can be stacked."""
+        """The annotations as a dict, zero-padded to `most` objects, so that scenes can be stacked into a batch."""
         maps = dict(vars(self))
         for name in ("boxes", "masks", "visible", "keypoints"):
             short = maps[name]
@@ -55,9 +55,9 @@ class Annotations:
 
 
 def annotate(scene: Scene, size: int = 32) -> Annotations:
-    """Annotate a scene as it is drawn at `size` pixels, see Annotations.
+    """The annotations of a scene rendered at `size` pixels, see Annotations.
 
-    Raises ValueError unless `size` is a whole number in 16..512.
+    Raises ValueError unless `size` is an integer in 16..512.
     """
     check_size(size)
     count = len(scene.objects)
@@ -92,7 +92,7 @@ def annotate(scene: Scene, size: int = 32) -> Annotations:
 
 
 def keypoints(scene: Scene) -> np.ndarray:
-    """The five key points of each object as (x, y, seen?), see Annotations: (N, 5, 3) float32."""
+    """The five keypoints of each object as (x, y, visible), see Annotations: (N, 5, 3) float32."""
     found = np.zeros((len(scene.objects), len(KEYPOINTS), 3), np.float32)
     for k, placed in enumerate(scene.objects):
         for row, (x, y) in zip(found[k], _ends(scene.style, placed.concept, placed.flipped)):
@@ -102,7 +102,7 @@ def keypoints(scene: Scene) -> np.ndarray:
 
 
 def _covers(placed: Placed, style: str, x: float, y: float) -> bool:
-    """Does the silhouette of this object cover the point x, y of the picture?"""
+    """Whether the silhouette of this object covers the point (x, y) of the image."""
     across = int(((x - placed.x) / placed.size + 0.5) * CELL // 1)
     down = int(((y - placed.y) / placed.size + 0.5) * CELL // 1)
     if not (0 <= across < CELL and 0 <= down < CELL):
@@ -113,14 +113,14 @@ def _covers(placed: Placed, style: str, x: float, y: float) -> bool:
 
 @cache
 def _ends(style: str, name: str, flipped: bool) -> tuple[tuple[float, float], ...]:
-    """Top, bottom, left and right ends and the centre of mass of a silhouette, in shares of its cell."""
+    """Top, bottom, left and right ends and the centroid of a silhouette, in coordinates of its cell in [0, 1]."""
     if flipped:
         top, bottom, left, right, centre = _ends(style, name, False)
         return tuple((1 - x, y) for x, y in (top, bottom, right, left, centre))
     rows, columns = np.nonzero(silhouette(style, name))
     ends = []
     for outward in (-rows, rows, -columns, columns):
-        # The middle one of the outermost pixels, so that the point lies on the silhouette
+        # The median of the outermost pixels, so that the point lies on the silhouette
         outermost = np.flatnonzero(outward == outward.max())
         middle = outermost[len(outermost) // 2]
         ends.append(((columns[middle] + 0.5) / CELL, (rows[middle] + 0.5) / CELL))
@@ -128,7 +128,7 @@ def _ends(style: str, name: str, flipped: bool) -> tuple[tuple[float, float], ..
 
 
 def _contours(depth: np.ndarray) -> np.ndarray:
-    """Pixels with a neighbour (up, down, left or right) that lies farther back."""
+    """The pixels with a 4-neighbour that lies farther back, as a bool mask."""
     on = np.zeros(depth.shape, bool)
     on[1:] |= depth[1:] > depth[:-1]
     on[:-1] |= depth[:-1] > depth[1:]
@@ -138,7 +138,7 @@ def _contours(depth: np.ndarray) -> np.ndarray:
 
 
 class Surface(NamedTuple):
-    """What the maps show of one sprite at one size, cropped like its Cutout."""
+    """Mask, edges and normals of one sprite at one size, cropped like its Cutout."""
 
     mask: np.ndarray
     edges: np.ndarray
@@ -165,10 +165,10 @@ def _surface(style: str, name: str, side: int, flipped: bool) -> Surface:
 
 @cache
 def _relief(style: str, name: str) -> np.ndarray:
-    """The normals of a cushion over the silhouette, (3, 128, 128) float32; zero outside."""
+    """The normals of a cushion-shaped surface over the silhouette, (3, 128, 128) float32; zero outside."""
     solid = silhouette(style, name)
     distance = ndimage.distance_transform_edt(solid)
-    # A quarter circle from the outline up to the innermost point; the blur rounds the ridges off
+    # The height is a quarter circle from the outline to the innermost point; the blur rounds off the ridges
     far = distance.max()
     height = ndimage.gaussian_filter(np.sqrt(distance * (2 * far - distance)), 3)
     down, right = np.gradient(height)
@@ -178,12 +178,12 @@ def _relief(style: str, name: str) -> np.ndarray:
 
 
 def _inner_edges(rgb: np.ndarray, keep: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Thin edges of colour inside a sprite, (h, w) float32 in [0, 1]: gradients where they are largest."""
+    """Thin colour edges inside a sprite, (h, w) float32 in [0, 1]: the local maxima of the gradient magnitude."""
     if not mask.any():
         return np.zeros(mask.shape, np.float32)
     alpha = np.maximum(256 - keep.astype(np.float32), 1)
     colour = rgb / alpha
-    # Outside, the nearest inner colour goes on, so that the outline itself makes no second edge
+    # The nearest inner colour is extended outside, so that the outline does not add a second edge
     solid = keep < 26 if (keep < 26).any() else mask
     nearest = ndimage.distance_transform_edt(~solid, return_indices=True)[1]
     colour = colour[:, nearest[0], nearest[1]]
@@ -198,6 +198,6 @@ def _inner_edges(rgb: np.ndarray, keep: np.ndarray, mask: np.ndarray) -> np.ndar
     step_x = np.where(steep, 0, np.sign(right)).astype(int)
     rows, columns = np.indices(strength.shape) + 1
     ahead, behind = padded[rows + step_y, columns + step_x], padded[rows - step_y, columns - step_x]
-    # Strictly on one side only, or a flat ridge two pixels wide would vanish
+    # Strict on one side only, or a flat ridge two pixels wide would be suppressed entirely
     thin = np.where((strength >= ahead) & (strength > behind), strength, 0)
     return np.where(mask & (thin > 0.14), np.minimum(thin / 0.5, 1), 0).astype(np.float32)

@@ -1,4 +1,4 @@
-"""English captions of scenes, from templates of three lengths; each says only what is true of the picture."""
+"""English captions of scenes, from templates of three lengths; each states only what is true of the image."""
 
 from functools import cache
 
@@ -22,18 +22,18 @@ GROUND_WORDS = {
 def caption(scene, length: str = "medium", variant: int = 0, first: int = 0) -> str:
     """Describe a Scene in one English phrase that names every object.
 
-    length: "short", "medium" (says the ground too) or "long" (sizes, colours, places and patterns as well).
-    variant: which template, any whole number from 0. first: which object, counted from the back, is named
-    first; three objects are named in the opposite direction when it is 3, 4 or 5.
-    Raises ValueError for another length.
+    length: "short", "medium" (mentions the background) or "long" (also sizes, colours, positions and patterns).
+    variant: index of the template, any integer >= 0. first: which object, counted from the back, is named
+    first; three objects are named in reverse order when it is 3, 4 or 5.
+    Raises ValueError for an unknown length.
     """
     check_choice("caption length", length, LENGTHS)
     templates = TEMPLATES[len(scene.objects), length]
-    return templates[variant % len(templates)](_Speaker(scene, first))
+    return templates[variant % len(templates)](_Phrases(scene, first))
 
 
 def article(phrase: str) -> str:
-    """Put "a" or "an" before a phrase, by its first sound: "an owl", "a unicorn"."""
+    """Prefix a phrase with "a" or "an", by its first sound: "an owl", "a unicorn"."""
     return ("an " if phrase[0] in "aeiou" and not phrase.startswith("uni") else "a ") + phrase
 
 
@@ -44,8 +44,8 @@ def _noun(name: str, *adjectives: str) -> str:
     return article(phrase) if concept(name).number == "one" else phrase
 
 
-class _Speaker:
-    """The parts of speech of one scene. Objects are numbered as they are named, not as they are drawn."""
+class _Phrases:
+    """The phrases that describe one scene. Objects are numbered in the order of mention, not of drawing."""
 
     def __init__(self, scene, first: int):
         self.scene = scene
@@ -63,7 +63,7 @@ class _Speaker:
         return _noun(self.objects[k].concept, self.style)
 
     def coloured(self, k: int) -> str:
-        """ "a yellow lemon", or "a cat" where no one colour is true"""
+        """ "a yellow lemon", or "a cat" where no single colour applies"""
         name = self.objects[k].concept
         return _noun(name, self._colour(name))
 
@@ -89,7 +89,7 @@ class _Speaker:
 
     @property
     def pair(self) -> str:
-        """ "left of a dog", said of the first object"""
+        """ "left of a dog", about the first object"""
         return f"{self.relation(0, 1)} {self.bare(1)}"
 
     @property
@@ -99,7 +99,7 @@ class _Speaker:
 
     @property
     def last(self) -> str:
-        """ "below the dog", said of the third object"""
+        """ "below the dog", about the third object"""
         return f"{self.relation(2, 1)} the {self.objects[1].concept}"
 
     @property
@@ -119,7 +119,7 @@ class _Speaker:
 
     @property
     def where(self) -> str:
-        """ "at the top left" or "in the middle", said of the first object"""
+        """ "at the top left" or "in the middle", about the first object"""
         l, t, r, b = self.objects[0].box
         x, y = (l + r) / 2, (t + b) / 2
         height = "top" if y < 0.42 else "bottom" if y > 0.58 else ""

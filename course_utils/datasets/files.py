@@ -1,4 +1,4 @@
-"""The files the course ships: each is compared with its SHA-256 before it is used."""
+"""The data files that the course ships: the SHA-256 of each is verified before it is used."""
 
 import hashlib
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from course_utils import runtime
 
 SUMS = "SHA256SUMS"
-# Path, size and time of change of the files that were found in order in this process
+# Path, size and modification time of the files already verified in this process
 _known_good: set[tuple[str, int, int]] = set()
 
 
@@ -15,10 +15,10 @@ class DataError(RuntimeError):
 
 
 def verified(relative: str) -> Path:
-    """Return the path of a file in `data/`, after its SHA-256 was compared with `data/SHA256SUMS`.
+    """The path of a file in `data/`, after checking its SHA-256 against `data/SHA256SUMS`.
 
     relative: path below `data/` with forward slashes, such as "garments/garments.npz".
-    The sum is computed once per process and again when the file changes.
+    The checksum is computed once per process, and again when the file changes.
     Raises DataError when the file is missing, not listed or damaged.
     """
     path = runtime.data_dir() / relative
@@ -44,9 +44,9 @@ def verified(relative: str) -> Path:
 
 
 def verify_all() -> list[tuple[str, bool, str]]:
-    """Check every file listed in `data/SHA256SUMS` and return rows (relative path, in order?, message).
+    """Check every file listed in `data/SHA256SUMS`; returns rows (relative path, whether it is intact, message).
 
-    Raises nothing: a missing or unreadable `SHA256SUMS` is a row of its own.
+    Never raises: a missing or unreadable `SHA256SUMS` is a row of its own.
     """
     try:
         listed = read_sums()
@@ -66,7 +66,7 @@ def verify_all() -> list[tuple[str, bool, str]]:
 def read_sums() -> dict[str, str]:
     """Read `data/SHA256SUMS` into {relative path: SHA-256 in hexadecimal}.
 
-    Raises DataError when the list is missing or a line of it cannot be read.
+    Raises DataError when the list is missing or one of its lines is malformed.
     """
     path = runtime.data_dir() / SUMS
     if not path.is_file():
@@ -76,11 +76,11 @@ def read_sums() -> dict[str, str]:
         )
     sums = {}
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
-        # The format of the sha256sum command: 64 digits, two blanks, the path
+        # The format of the sha256sum command: 64 digits, two spaces, the path
         digest, gap, relative = line[:64], line[64:66], line[66:]
         if gap != "  " or not relative or not set(digest) <= set("0123456789abcdef"):
             raise DataError(
-                f"Line {number} of data/{SUMS} cannot be read; expected 64 hexadecimal digits, two blanks "
+                f"Line {number} of data/{SUMS} is malformed; expected 64 hexadecimal digits, two spaces "
                 f"and a path. Restore it with `git checkout -- data/{SUMS}`."
             )
         sums[relative] = digest

@@ -1,4 +1,4 @@
-"""Garments: 20,000 small grey pictures of ten kinds of clothes, a balanced part of Fashion-MNIST."""
+"""Garments: 20,000 small greyscale images of clothes in ten classes, a balanced subset of Fashion-MNIST."""
 
 import numpy as np
 import torch
@@ -16,12 +16,12 @@ SIZES = (28, 32)
 
 
 class Garments(Dataset):
-    """The 16,000 train or 4,000 test images of Fashion-MNIST in the course, equally many of each class.
+    """The 16,000 training or 4,000 test images of the course's subset of Fashion-MNIST, with balanced classes.
 
-    split: "train" or "test". size: 28 as published, or 32 with two black pixels added on each side.
-    Has `images` (N, 1, size, size) uint8 and `labels` (N,) int64, an index into `CLASSES`.
+    split: "train" or "test". size: 28 as published, or 32 with two black pixels of padding on each side.
+    Attributes: `images` (N, 1, size, size) uint8 and `labels` (N,) int64, indices into `CLASSES`.
     Item i is (image (1, size, size) float in [-1, 1], label int).
-    Raises ValueError for another split or size, DataError when the file is missing or damaged.
+    Raises ValueError for an unknown split or size, DataError when the file is missing or damaged.
     Source: Xiao, Rasul and Vollgraf, "Fashion-MNIST" (2017), arXiv:1708.07747.
     """
 
@@ -44,7 +44,7 @@ class Garments(Dataset):
         return to_model_range(self.images[index]), int(self.labels[index])
 
     def of_class(self, name: str) -> torch.Tensor:
-        """Return all images of one class as floats (M, 1, size, size) in [-1, 1].
+        """All images of one class as floats (M, 1, size, size) in [-1, 1].
 
         Raises ValueError when `name` is not in `CLASSES`.
         """

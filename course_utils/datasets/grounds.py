@@ -1,11 +1,11 @@
-"""The grounds that scenes stand on: ten named colours, plain, shaded or with a pattern."""
+"""The backgrounds of scenes: ten named colours, plain, with a gradient or with a pattern."""
 
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-# Middling tones: light sprites and dark outlines must both be seen on them
+# Medium tones, on which both light sprites and dark outlines are visible
 COLOURS = {
     "red": (214, 92, 84),
     "orange": (240, 156, 78),
@@ -23,7 +23,7 @@ VARIANTS = 8
 
 
 class Ground(NamedTuple):
-    """What a scene stands on: a colour of COLOURS, a pattern of PATTERNS, and which of its 8 variants."""
+    """The background of a scene: a colour of COLOURS, a pattern of PATTERNS, and which of its 8 variants."""
 
     colour: str
     pattern: str = "plain"
@@ -32,7 +32,7 @@ class Ground(NamedTuple):
 
 @lru_cache(maxsize=2_000)
 def paint(ground: Ground, size: int) -> np.ndarray:
-    """The picture of a ground, (3, size, size) uint8. The same ground looks the same at every size."""
+    """The image of a background, (3, size, size) uint8. It looks the same at every size."""
     fine = (np.arange(4 * size) + 0.5) / (4 * size)
     x, y = np.meshgrid(fine, fine)
     shade = _shade(ground.pattern, x, y, ground.variant)
@@ -40,13 +40,13 @@ def paint(ground: Ground, size: int) -> np.ndarray:
     colour = np.array(COLOURS[ground.colour], float)[:, None, None]
     lighter = colour + (255 - colour) * 0.20 * shade
     darker = colour * (1 + 0.12 * shade)
-    picture = np.where(shade > 0, lighter, darker).round().astype(np.uint8)
-    picture.flags.writeable = False
-    return picture
+    image = np.where(shade > 0, lighter, darker).round().astype(np.uint8)
+    image.flags.writeable = False
+    return image
 
 
 def _shade(pattern: str, x: np.ndarray, y: np.ndarray, variant: int) -> np.ndarray:
-    """How much lighter (up to 1) or darker (down to -1) than its colour a ground is at x, y in [0, 1]."""
+    """How much lighter (up to 1) or darker (down to -1) than its colour a background is at x, y in [0, 1]."""
     angle = np.pi * variant / VARIANTS
     along = np.cos(angle) * (x - 0.5) + np.sin(angle) * (y - 0.5)
     across = np.cos(angle) * (y - 0.5) - np.sin(angle) * (x - 0.5)

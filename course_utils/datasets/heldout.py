@@ -1,10 +1,10 @@
-"""What training scenes never show, so that "never seen in training" is a fact that can be tested.
+"""The combinations held out of the training split, so that "never seen in training" can be tested.
 
-Every concept, style, ground colour and relation named here occurs in training in other combinations.
+Every concept, style, background colour and relation named here occurs in training in other combinations.
 """
 
 # fmt: off
-# Style: the concepts that training never shows in it
+# Style: the concepts that never appear in it in training
 HELD_OUT_STYLE = {
     "glossy": (
         "cat", "rabbit", "bear", "crescent moon", "rainbow", "volcano", "airplane", "key", "jack-o-lantern",
@@ -32,7 +32,7 @@ HELD_OUT_STYLE = {
     ),
 }
 
-# Ground colour: the concepts that training never shows on it
+# Background colour: the concepts that never appear on it in training
 HELD_OUT_GROUND = {
     "red": (
         "green apple", "lemon", "hot dog", "hot drink", "pig", "crescent moon", "snowflake", "water drop",
@@ -70,7 +70,7 @@ HELD_OUT_GROUND = {
     ),
 }
 
-# Relation: pairs (A, B) such that training never shows A in this relation to B, whichever is named first.
+# Relation: pairs (A, B) such that A never stands in this relation to B in training, whichever is named first.
 # "A left of B" is also "B right of A"; the mirrored "B left of A" does occur in training
 HELD_OUT_RELATIONS = {
     "left of": (
@@ -124,10 +124,10 @@ RELATION_TRIPLES = frozenset((a, word, b) for word, pairs in HELD_OUT_RELATIONS.
 
 
 def contains_held_out(scene) -> list[tuple[str, ...]]:
-    """List every held-out combination in a Scene; an empty list for every training scene.
+    """Every held-out combination in a Scene; an empty list for every training scene.
 
     Rows are ("style", concept, style), ("ground", concept, colour) or ("relation", A, word, B), with word one
-    of "left of", "above", "in front of". What counts is the picture, not what the caption mentions.
+    of "left of", "above", "in front of". They describe the image, whatever its caption mentions.
     """
     names = [placed.concept for placed in scene.objects]
     colour = scene.ground.colour

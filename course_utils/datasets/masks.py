@@ -1,6 +1,6 @@
-"""Holes for pictures: masks (n, 1, size, size) of float 0 and 1, where 1 is kept and 0 is the hole.
+"""Inpainting masks (n, 1, size, size), float 0 or 1: 1 is kept and 0 is the hole.
 
-All that is random comes from `generator`; the masks lie on its device.
+All randomness comes from `generator`; the masks are on its device.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from course_utils.datasets.sprites import STYLES, concepts, cutout
 
 
 def boxes(n: int, size: int, generator: torch.Generator) -> Tensor:
-    """A box anywhere, each side a quarter to five eighths of the picture's."""
+    """A box at a random position, each side 1/4 to 5/8 of the image's."""
     sides = 0.25 + 0.375 * _shares(generator, n, 2, 1)
     places = torch.arange(size, device=generator.device) + 0.5
     inside = (places - size * (_shares(generator, n, 2, 1) * (1 - sides) + sides / 2)).abs() <= size * sides / 2
@@ -29,11 +29,11 @@ def halves(n: int, size: int, generator: torch.Generator) -> Tensor:
 
 
 def strokes(n: int, size: int, generator: torch.Generator, turns: int = 6) -> Tensor:
-    """A brush drawn along a crooked line, as thick as an eighth to a quarter of the picture."""
+    """A brush stroke along a random polyline of `turns` segments, 1/8 to 1/4 of the image wide."""
     angles = 2 * torch.pi * (_shares(generator, n, 1) + (_shares(generator, n, turns) - 0.5).cumsum(1) * 0.5)
     ways = size * (0.15 + 0.2 * _shares(generator, n, turns))[..., None] * torch.stack([angles.cos(), angles.sin()], -1)
     corners = torch.cat([size * (0.2 + 0.6 * _shares(generator, n, 1, 2)), ways], 1).cumsum(1)
-    # Lines that leave the picture are folded back into it
+    # Lines that leave the image are reflected back into it
     corners = size - (corners.remainder(2 * size) - size).abs()
     start, way = corners[:, :-1, None, None], (corners[:, 1:] - corners[:, :-1])[:, :, None, None]
     places = torch.arange(size, device=generator.device) + 0.5
@@ -44,7 +44,7 @@ def strokes(n: int, size: int, generator: torch.Generator, turns: int = 6) -> Te
 
 
 def silhouettes(n: int, size: int, generator: torch.Generator) -> Tensor:
-    """The outline of an emoji anywhere, its square cell half to seven eighths as wide as the picture."""
+    """The silhouette of a random emoji at a random position, its square cell 1/2 to 7/8 as wide as the image."""
     masks, names = torch.ones(n, 1, size, size), list(concepts())
     for mask, (style, name, side, down, right, flip) in zip(masks, _shares(generator, n, 6).tolist()):
         pixels = int(size * (0.5 + 0.375 * side))
@@ -59,7 +59,7 @@ KINDS = {"box": boxes, "half": halves, "stroke": strokes, "silhouette": silhouet
 
 
 def mixed(n: int, size: int, generator: torch.Generator) -> Tensor:
-    """Each mask of a kind drawn at random from KINDS."""
+    """Masks whose kinds are drawn at random from KINDS."""
     kinds = torch.randint(len(KINDS), (n,), generator=generator, device=generator.device)
     masks = torch.empty(n, 1, size, size, device=generator.device)
     for kind, make in enumerate(KINDS.values()):

@@ -16,15 +16,15 @@ from course_utils.datasets import to_model_range
 from course_utils.datasets.files import verified
 
 SPLITS = ("train", "test")
-# The photographs' long side is brought to a random length between these two before a crop is cut
+# The long side of a photograph is resized to a random length in this range before cropping
 SHORTEST, LONGEST = 256, 512
 MEGAPIXELS = 40
 
 
 def names(split: str | None = None) -> list[str]:
-    """List the names of all photographs, or of those of one split, "train" or "test", in alphabetical order.
+    """The names of all photographs, or of those of one split, "train" or "test", in alphabetical order.
 
-    Raises ValueError for another split, DataError when the table is missing or damaged.
+    Raises ValueError for an unknown split, DataError when the table is missing or damaged.
     """
     if split is not None and split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, or None for all; got {split!r}.")
@@ -32,7 +32,7 @@ def names(split: str | None = None) -> list[str]:
 
 
 def info(name: str) -> dict:
-    """Tell what is known of a photograph: title, author, licence, source, package, split, size, changes.
+    """The metadata of a photograph: title, author, licence, source, package, split, size, modifications.
 
     Raises ValueError with the nearest names when there is no such photograph.
     """
@@ -55,16 +55,16 @@ def load(name: str) -> torch.Tensor:
 
 
 def square(name: str, size: int) -> torch.Tensor:
-    """Load the largest square in the middle of a photograph, shrunk smoothly, as uint8 (3, size, size).
+    """Load the central square crop of a photograph, downscaled with antialiasing, as uint8 (3, size, size).
 
-    Raises ValueError for an unknown name or a size beyond the photograph's short side, DataError like `load`.
+    Raises ValueError for an unknown name or a size above the photograph's short side, DataError like `load`.
     """
     image = _photograph(name)
     side = min(image.size)
     if not 1 <= size <= side:
         raise ValueError(
             f"size must lie between 1 and {side}, the short side of photograph {name!r}; got {size}. "
-            f"Photographs are made smaller here, never larger."
+            f"Photographs are only downscaled here."
         )
     left, top = (image.width - side) / 2, (image.height - side) / 2
     box = (left, top, left + side, top + side)
@@ -72,11 +72,11 @@ def square(name: str, size: int) -> torch.Tensor:
 
 
 def opened(source: bytes | str | Path) -> torch.Tensor:
-    """A photograph of your own, from its bytes or its path, as uint8 (3, H, W) with a long side of at most 512 pixels.
+    """Read your own photograph from its bytes or path, as uint8 (3, H, W) with a long side of at most 512 pixels.
 
-    Grey, palette and 16-bit pictures become colours of 8 bits, what is transparent becomes white, and what a camera
-    marked as rotated is turned upright. Raises ValueError for a file that is damaged or no picture, and for one of more
-    than 40 megapixels, before it is decoded.
+    Greyscale, palette and 16-bit images become 8-bit RGB, transparency becomes white, and the EXIF orientation is
+    applied. Raises ValueError for a file that is damaged or not an image, and for one of more than 40 megapixels,
+    before it is decoded.
     """
     try:
         with warnings.catch_warnings():
@@ -84,23 +84,23 @@ def opened(source: bytes | str | Path) -> torch.Tensor:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(BytesIO(source) if isinstance(source, bytes) else source) as image:
                 megapixels = image.width * image.height / 1e6
-                picture = _upright(image) if megapixels <= MEGAPIXELS else None
-    # A damaged file makes a decoder raise whatever its author did not think of
+                opened_image = _upright(image) if megapixels <= MEGAPIXELS else None
+    # A decoder may raise any exception on a damaged file
     except Exception as error:
-        raise ValueError(f"this file cannot be read as a picture ({error}). Give a whole JPEG, PNG or WebP file, of at "
+        raise ValueError(f"this file cannot be read as an image ({error}). Give an intact JPEG, PNG or WebP file of at "
                          f"most {MEGAPIXELS} megapixels.") from error
-    if picture is None:
-        raise ValueError(f"this picture has {megapixels:.0f} megapixels; at most {MEGAPIXELS} are read. Make it "
-                         "smaller first, 512 pixels are enough.")
-    return _to_tensor(picture)
+    if opened_image is None:
+        raise ValueError(f"this image has {megapixels:.0f} megapixels; at most {MEGAPIXELS} are read. Downscale it "
+                         "first; a long side of 512 pixels is enough.")
+    return _to_tensor(opened_image)
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """The picture as RGB, turned as its camera says, with a long side of at most 512 pixels."""
+    """The image as RGB, with its EXIF orientation applied and a long side of at most 512 pixels."""
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
         grey = np.nan_to_num(np.asarray(image, np.float32))
-        # PIL does not say how bright white is: the least of the usual values that no pixel exceeds
+        # PIL does not report the white level: take the smallest usual one that no pixel exceeds
         white = next(w for w in (1.0, 255.0, 65535.0, grey.max()) if grey.max() <= w)
         image = Image.fromarray((grey / white * 255).clip(0, 255).round().astype(np.uint8))
     if image.has_transparency_data:
@@ -112,11 +112,11 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 class PhotographCrops(Dataset):
-    """Random square crops of the photographs of one split, shrunk by a random factor and flipped at random.
+    """Random square crops of the photographs of one split, randomly downscaled and flipped horizontally.
 
-    split: "train" or "test". size: side of the crops in pixels. length: how many crops the data set has.
-    Item i depends on `seed` and i alone: float (3, size, size) in [-1, 1], the same in every worker process.
-    Raises ValueError for an unknown split and for a size that does not fit into all its photographs.
+    split: "train" or "test". size: side of the crops in pixels. length: number of crops in the data set.
+    Item i, float (3, size, size) in [-1, 1], depends only on `seed` and i, in every worker process.
+    Raises ValueError for an unknown split, a size above the short side of a photograph, and a length below 1.
     """
 
     def __init__(self, split: str, size: int = 64, length: int = 10_000, seed: int = 0):
@@ -141,7 +141,7 @@ class PhotographCrops(Dataset):
         rng = np.random.default_rng((self.seed, index % self.length))
         image = _decode(self._paths[rng.integers(len(self._paths))])
 
-        # Cutting a larger box and shrinking it equals shrinking the photograph and cutting, and is faster
+        # Cropping a larger box and downscaling it equals downscaling first, and is faster
         long_side = rng.uniform(SHORTEST, LONGEST)
         side = min(max(self.size, self.size * max(image.size) / long_side), min(image.size))
         left, top = rng.uniform(0, image.width - side), rng.uniform(0, image.height - side)
@@ -164,7 +164,7 @@ def _read_table(path: str) -> dict[str, dict]:
 
 
 def _photograph(name: str) -> Image.Image:
-    info(name)  # Names the nearest photographs when this one does not exist
+    info(name)  # Raises a helpful ValueError for an unknown name
     return _decode(str(verified(f"photographs/{name}.webp")))
 
 

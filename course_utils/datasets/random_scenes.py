@@ -1,4 +1,4 @@
-"""Random scenes: which concepts, style and ground come together in a split, and where the objects go."""
+"""Random scenes: the concepts, style and background that a split combines, and the layout of the objects."""
 
 from functools import cache
 from math import cos, pi, sin
@@ -17,19 +17,19 @@ COLOUR_NAMES = tuple(COLOURS)
 # A cell: left, top and side in steps of 1/32
 Cell = tuple[int, int, int]
 Names = tuple[str, ...]
-# What is to be placed: a name, and whether it is mirrored
-Thing = tuple[str, bool]
-# The step of coarse scenes, in 1/32: at 32 pixels the squares that the middle of a U-Net sees as one token
+# An object to be placed: its concept, and whether it is mirrored
+Item = tuple[str, bool]
+# The grid step of coarse scenes, in 1/32: at 32 pixels, the patch that one token of a U-Net's middle covers
 COARSE = 4
-# Shares of scenes with one, two and three objects
+# Proportions of scenes with one, two and three objects
 SHARES = (0.3, 0.5, 0.2)
 
 
 def random_scene(split: str, seed: int, index: int, among: Names | None = None, shares=SHARES, coarse=False) -> Scene:
     """Scene `index` of a split: the same in every process, whatever was drawn before.
 
-    among: the only concepts to use (default: all). shares: of scenes with one, two and three objects. coarse: things
-    in two sizes, on few places, none mirrored.
+    among: the concepts to draw from (default: all). shares: proportions of scenes with one, two and three objects.
+    coarse: objects in two sizes on a coarse grid, none mirrored.
     """
     step = COARSE if coarse else 1
     # Random.random() gives the same numbers in every version of Python; its other methods need not
@@ -42,14 +42,14 @@ def random_scene(split: str, seed: int, index: int, among: Names | None = None, 
         objects = _layout(u, word, style, list(zip(names, flips)), step)
         ground = Ground(colour, _pick(PATTERNS, u), _pick(range(1 if coarse else VARIANTS), u))
         scene = Scene(objects, ground, style, "")
-        # Training must show no held-out relation, and an unseen one must have found its place
+        # No held-out relation except the one that the split asks for, which the layout must realise
         if any(triple in RELATION_TRIPLES for triple in scene.relations) != (word is not None):
             continue
         return Scene(objects, ground, style, _caption(scene, split, word, u))
 
 
 def _caption(scene: Scene, split: str, word: str | None, u) -> str:
-    """A random caption; in the unseen splits one that says the combination that was never seen."""
+    """A random caption; in the unseen splits, one that states the held-out combination."""
     colour = scene.ground.colour
     said = {
         "unseen-style": (scene.style,),
@@ -70,7 +70,7 @@ def _pick(choices, u):
 
 @cache
 def usual(style: str, colour: str, among: Names | None = None) -> Names:
-    """The concepts that training shows in a style on a ground: not held out, and visible on it."""
+    """The concepts that training combines with a style and a background colour: not held out, and visible on it."""
     return tuple(name for name in _visible(style, colour, among) if _is_usual(name, style, colour))
 
 
@@ -85,7 +85,7 @@ def _visible(style: str, colour: str, among: Names | None) -> list[str]:
 
 @cache
 def unseen(split: str, among: Names | None = None) -> tuple[tuple, ...]:
-    """All (style, ground colour, names, relation) that a split of unseen combinations starts from."""
+    """All held-out (style, background colour, concepts, relation) of a split of unseen combinations."""
     everywhere = [(style, colour) for style in STYLES for colour in COLOURS]
     if split == "unseen-relation":
         return tuple(
@@ -104,7 +104,7 @@ def unseen(split: str, among: Names | None = None) -> tuple[tuple, ...]:
 
 
 def _theme(split: str, u, among: Names | None, shares) -> tuple[str, str, list[str], str | None]:
-    """Draw the style, the ground colour, the concepts and, for unseen relations, the relation."""
+    """Draw the style, the background colour, the concepts and, for unseen relations, the relation."""
     if split in ("train", "test"):
         style, colour, names, word = _pick(STYLES, u), _pick(COLOUR_NAMES, u), [], None
     else:
@@ -116,26 +116,26 @@ def _theme(split: str, u, among: Names | None, shares) -> tuple[str, str, list[s
     while len(names) < count:
         name = _pick(choices, u)
         if name not in names:
-            # The unseen concept must not always come first
+            # At a random position, so that the held-out concept is not always the first
             names.insert(int(u() * (len(names) + 1)) if word is None else len(names), name)
     return style, colour, names, word
 
 
-def _layout(u, word: str | None, style: str, things: list[Thing], step: int) -> tuple[Placed, ...]:
-    """Place the things, from back to front; two of them in the relation, or in any when it is None."""
+def _layout(u, word: str | None, style: str, items: list[Item], step: int) -> tuple[Placed, ...]:
+    """Place the objects, from back to front; two of them in the given relation, or in any when it is None."""
     r = u()
-    if len(things) == 2 and (word == "in front of" or (word is None and r > 0.7)):
-        pair = _overlapping(u, style, things, step)
+    if len(items) == 2 and (word == "in front of" or (word is None and r > 0.7)):
+        pair = _overlapping(u, style, items, step)
         if pair:
             return pair
-    cells = (_cells if step == 1 else _coarse_cells)(u, len(things))
-    if len(things) == 2 and (word == "above" or (word is None and r > 0.35)):
+    cells = (_cells if step == 1 else _coarse_cells)(u, len(items))
+    if len(items) == 2 and (word == "above" or (word is None and r > 0.35)):
         cells = [(top, left, side) for left, top, side in cells]
-    return tuple(_put(style, thing, cell) for thing, cell in zip(things, cells))
+    return tuple(_put(style, item, cell) for item, cell in zip(items, cells))
 
 
 def _cells(u, count: int) -> list[Cell]:
-    """Where one to three things stand, anywhere; of two, the first clearly left of the second."""
+    """Random cells of one to three objects; of two, the first is clearly left of the second."""
     if count == 1:
         side = 12 + 2 * int(u() * 9)
         return [(int(u() * (GRID - side + 1)), int(u() * (GRID - side + 1)), side)]
@@ -143,7 +143,7 @@ def _cells(u, count: int) -> list[Cell]:
 
 
 def _coarse_cells(u, count: int) -> list[Cell]:
-    """The same in two sizes and on few places: a large thing in the middle, or several of half the picture's side."""
+    """The same on a coarse grid, in two sizes: a large object in the middle, or several of half the image's side."""
     wide, large, small = GRID // COARSE, GRID * 3 // 4 // COARSE, GRID // 2 // COARSE
     if count == 1:
         cells = [((wide - large) // 2, (wide - large) // 2, large)]
@@ -155,8 +155,8 @@ def _coarse_cells(u, count: int) -> list[Cell]:
     return [(COARSE * left, COARSE * top, COARSE * side) for left, top, side in cells]
 
 
-def _put(style: str, thing: Thing, cell: Cell) -> Placed:
-    return place(thing[0], style, *cell, flipped=thing[1])
+def _put(style: str, item: Item, cell: Cell) -> Placed:
+    return place(item[0], style, *cell, flipped=item[1])
 
 
 def _beside(u, side1: int, side2: int, width: int = GRID, height: int = GRID) -> list[Cell]:
@@ -165,7 +165,7 @@ def _beside(u, side1: int, side2: int, width: int = GRID, height: int = GRID) ->
     left1 = int(u() * (slack + 1))
     left2 = left1 + side1 + int(u() * (slack - left1 + 1))
     top1 = int(u() * (height - side1 + 1))
-    # Clearly: the centres differ in height by at most half of what they differ across
+    # Clearly: the vertical distance of the centres is at most half of their horizontal distance
     middle1, reach = 2 * top1 + side1, (2 * left2 + side2 - 2 * left1 - side1) // 2
     lowest = max(0, -((reach + side2 - middle1) // 2))
     highest = min(height - side2, (middle1 + reach - side2) // 2)
@@ -173,8 +173,8 @@ def _beside(u, side1: int, side2: int, width: int = GRID, height: int = GRID) ->
     return [(left1, top1, side1), (left2, top2, side2)]
 
 
-def _overlapping(u, style: str, things: list[Thing], step: int = 1) -> tuple[Placed, Placed] | None:
-    """Place two things so that the second hides a part, but not too much, of the first; None if it fails."""
+def _overlapping(u, style: str, items: list[Item], step: int = 1) -> tuple[Placed, Placed] | None:
+    """Place two objects so that the second occludes the first partly, but not too much; None if it fails."""
     for _ in range(8):
         side1, side2 = (15 + int(u() * 6), 12 + int(u() * 6)) if step == 1 else (GRID // 2, GRID // 2)
         angle, far = 2 * pi * u(), (0.4 + 0.3 * u()) * (side1 + side2) / 2
@@ -186,21 +186,21 @@ def _overlapping(u, style: str, things: list[Thing], step: int = 1) -> tuple[Pla
             continue
         left = max(0, -across) + step * int(u() * (room_x // step + 1))
         top = max(0, -down) + step * int(u() * (room_y // step + 1))
-        back = _put(style, things[0], (left, top, side1))
-        front = _put(style, things[1], (left + across, top + down, side2))
+        back = _put(style, items[0], (left, top, side1))
+        front = _put(style, items[1], (left + across, top + down, side2))
         if relation_of(back, front) == "behind" and 0.08 <= hidden(style, back, front) <= 0.5:
             return back, front
     return None
 
 
 def hidden(style: str, back: Placed, front: Placed) -> float:
-    """The share of the silhouette of `back` that `front` hides, measured at 32 pixels."""
+    """The fraction of the silhouette of `back` that `front` occludes, measured at 32 pixels."""
     solid, cover = np.zeros((2, GRID, GRID), bool)
-    for picture, placed in ((solid, back), (cover, front)):
+    for image, placed in ((solid, back), (cover, front)):
         left, top, side = corner(placed, GRID)
         cut = cutout(style, placed.concept, side, placed.flipped)
         there, here = windows(left + cut.left, top + cut.top, cut.keep.shape, GRID)
-        picture[there] = cut.keep[here] < 128
+        image[there] = cut.keep[here] < 128
     return np.count_nonzero(solid & cover) / max(1, np.count_nonzero(solid))
 
 
@@ -225,7 +225,7 @@ def _three(u) -> list[Cell]:
 
 
 def _turn(cells: list[Cell], u, wide: int = GRID) -> list[Cell]:
-    """Mirror an arrangement, or turn rows into columns, each as likely as not."""
+    """Transpose a layout and mirror it in either axis, each with probability 1/2."""
     if u() < 0.5:
         cells = [(top, left, side) for left, top, side in cells]
     if u() < 0.5:

@@ -1,4 +1,4 @@
-"""Captioned scenes of one to three emoji on a coloured ground: what they are, how they are made and drawn."""
+"""Captioned scenes of one to three emoji on a coloured background: their records, composition and rendering."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from course_utils.datasets.captions import INVERSE, caption
 from course_utils.datasets.grounds import COLOURS, PATTERNS, Ground, paint
 from course_utils.datasets.sprites import STYLES, check_choice, concept, cutout, extent
 
-# Places and sizes are whole steps of 1/32, so that they fall on whole pixels at 32, 64 and 128
+# Positions and sizes are multiples of 1/32, so that they are whole pixels at 32, 64 and 128
 GRID = 32
 MOST = 3
 
@@ -18,8 +18,8 @@ MOST = 3
 class Placed:
     """One object of a scene.
 
-    x, y: the centre, and size: the side, of its square cell, as shares of the picture.
-    box: the tight (left, top, right, bottom) of what is drawn, each in [0, 1].
+    x, y: the centre of its square cell, size: the cell's side, all in [0, 1] of the image's side.
+    box: the tight bounding box (left, top, right, bottom) of what is drawn, each in [0, 1].
     """
 
     concept: str
@@ -32,7 +32,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A picture before it is drawn, the same at every size; the objects go from back to front."""
+    """The description of an image, independent of its size; objects are ordered from back to front."""
 
     objects: tuple[Placed, ...]
     ground: Ground
@@ -41,7 +41,7 @@ class Scene:
 
     @property
     def relations(self) -> list[tuple[str, str, str]]:
-        """What holds between each two objects, from their boxes: (A, word, B).
+        """The relation of each pair of objects, from their bounding boxes: (A, word, B).
 
         word is "left of", "above" or "in front of"; A right of B is written as B left of A, and so on.
         """
@@ -57,15 +57,15 @@ class Scene:
 
     @property
     def names_ko(self) -> list[str]:
-        """The Korean names of the objects, in their order."""
+        """The Korean names of the objects, from back to front."""
         return [concept(placed.concept).ko for placed in self.objects]
 
 
 def relation_of(back: Placed, front: Placed) -> str:
-    """How `back` lies to `front`, which is drawn after it: a word such as "left of".
+    """The relation of `back` to `front`, which is drawn after it, such as "left of".
 
-    It is "behind" when their boxes share at least a tenth of the smaller one; otherwise the axis on which
-    the centres of the boxes lie further apart decides between left, right, above and below.
+    It is "behind" when their bounding boxes overlap by at least a tenth of the smaller one; otherwise the axis on
+    which the centres of the boxes lie farther apart decides between left, right, above and below.
     """
     l1, t1, r1, b1 = back.box
     l2, t2, r2, b2 = front.box
@@ -80,7 +80,7 @@ def relation_of(back: Placed, front: Placed) -> str:
 
 
 def place(name: str, style: str, left: int, top: int, side: int, flipped: bool = False) -> Placed:
-    """Put a sprite into the square cell at (left, top); all numbers are steps of 1/32 of the picture."""
+    """Place a sprite in the square cell at (left, top); all numbers are in units of 1/32 of the image's side."""
     l, t, r, b = extent(style, name, flipped)
     x, y, size = left / GRID, top / GRID, side / GRID
     box = (x + l * size, y + t * size, x + r * size, y + b * size)
@@ -88,28 +88,28 @@ def place(name: str, style: str, left: int, top: int, side: int, flipped: bool =
 
 
 def corner(placed: Placed, size: int) -> tuple[int, int, int]:
-    """The cell of an object in a picture of `size` pixels: left, top and side in whole pixels."""
+    """The cell of an object in an image of `size` pixels: left, top and side in integer pixels."""
     half = placed.size / 2
-    # Halves are rounded up, unlike round(), so that equal sizes stay equal wherever they are
+    # Halves are rounded up, unlike round(), so that equal sizes stay equal at every position
     left, top = int((placed.x - half) * size + 0.5), int((placed.y - half) * size + 0.5)
     return left, top, int(placed.size * size + 0.5)
 
 
 def render(scene: Scene, size: int = 32) -> np.ndarray:
-    """Draw a scene: (3, size, size) uint8. Raises ValueError unless `size` is a whole number in 16..512."""
+    """Render a scene: (3, size, size) uint8. Raises ValueError unless `size` is an integer in 16..512."""
     check_size(size)
-    picture = paint(scene.ground, size).copy()
-    draw_onto(picture, scene, size)
-    return picture
+    image = paint(scene.ground, size).copy()
+    draw_onto(image, scene, size)
+    return image
 
 
-def draw_onto(picture: np.ndarray, scene: Scene, size: int) -> None:
-    """Lay the objects of a scene over `picture`, (3, size, size) uint8, from back to front."""
+def draw_onto(image: np.ndarray, scene: Scene, size: int) -> None:
+    """Composite the objects of a scene onto `image`, (3, size, size) uint8, in place, from back to front."""
     for placed in scene.objects:
         left, top, side = corner(placed, size)
         cut = cutout(scene.style, placed.concept, side, placed.flipped)
         there, here = windows(left + cut.left, top + cut.top, cut.keep.shape, size)
-        part = picture[:, *there]
+        part = image[:, *there]
         behind = part * cut.keep[here]
         behind += 128
         behind >>= 8
@@ -118,9 +118,9 @@ def draw_onto(picture: np.ndarray, scene: Scene, size: int) -> None:
 
 
 def windows(left: int, top: int, shape: tuple[int, int], size: int) -> tuple[tuple[slice, slice], ...]:
-    """Where a (height, width) patch lies in a picture, and which part of the patch that is.
+    """The slices of an image that a (height, width) patch covers, and the slices of the patch that are inside.
 
-    At sizes that are no multiple of 32, rounding may push a patch over the rim by a pixel.
+    At sizes that are not multiples of 32, rounding may push a patch over the image's edge by a pixel.
     """
     bottom, right = min(top + shape[0], size), min(left + shape[1], size)
     up, back = max(top, 0), max(left, 0)
@@ -129,10 +129,10 @@ def windows(left: int, top: int, shape: tuple[int, int], size: int) -> tuple[tup
 
 
 def check_size(size: int) -> None:
-    """Raise ValueError with a sentence unless a picture can be `size` pixels wide."""
+    """Raise ValueError unless `size` is an integer in 16..512."""
     if not isinstance(size, int) or isinstance(size, bool) or not 16 <= size <= 512:
         raise ValueError(
-            f"size must be a whole number of pixels in 16..512; got {size!r}. The course uses 32, 64 and 128."
+            f"size must be an integer number of pixels in 16..512; got {size!r}. The course uses 32, 64 and 128."
         )
 
 
@@ -146,12 +146,12 @@ def make_scene(
     boxes: Sequence[Sequence[float]] | None = None,
     length: str = "medium",
 ) -> Scene:
-    """Make the scene you ask for, with its caption; held-out combinations are allowed.
+    """Compose a scene, with its caption; held-out combinations are allowed.
 
-    concepts: one to three names. relation: how the first of two stands to the second, such as "left of" (the
-    default). boxes: instead, one (left, top, right, bottom) in [0, 1] per concept, from back to front; each
-    sprite is fitted into its box on a grid of 1/32, so read the exact box from the result.
-    Raises ValueError, with the nearest names, for what does not exist or cannot be drawn.
+    concepts: one to three names. relation: that of the first of two to the second, such as "left of" (the
+    default). boxes: instead, one bounding box (left, top, right, bottom) in [0, 1] per concept, from back to front;
+    each sprite is fitted into its box on a grid of 1/32, so read the exact box from the result.
+    Raises ValueError, with the nearest names, for unknown names and for impossible layouts.
     """
     names = [concepts] if isinstance(concepts, str) else list(concepts)
     if not 1 <= len(names) <= MOST:
@@ -159,7 +159,7 @@ def make_scene(
     for name in names:
         concept(name)
     if len(set(names)) < len(names):
-        raise ValueError(f"each concept can be in a scene once, or captions would be unclear; got {names}.")
+        raise ValueError(f"a concept can appear only once in a scene, or captions would be ambiguous; got {names}.")
     check_choice("style", style, STYLES)
     check_choice("ground colour", ground, COLOURS)
     check_choice("pattern", pattern, PATTERNS)
@@ -175,7 +175,7 @@ def make_scene(
 
 
 def _arrange(names: list[str], style: str, relation: str | None) -> list[Placed]:
-    """Objects of moderate size in the relation, or in a row."""
+    """Objects of medium size in the given relation, or in a row."""
     if relation is not None:
         check_choice("relation", relation, INVERSE)
         if len(names) != 2:
@@ -188,7 +188,7 @@ def _arrange(names: list[str], style: str, relation: str | None) -> list[Placed]
         names, relation = names[::-1], INVERSE[relation]
     if relation == "behind":
         back = place(names[0], style, 4, 4, 17)
-        # Flat sprites must come closer before one covers a part of the other
+        # Wide or tall sprites must come closer before their boxes overlap enough
         fronts = (place(names[1], style, 4 + k, 4 + k, 17) for k in (9, 7, 5, 3, 1))
         return [back, next(front for front in fronts if relation_of(back, front) == "behind")]
     cells = ((9, 1), (9, 17)) if relation == "above" else ((1, 9), (17, 9))
@@ -207,7 +207,7 @@ def _fit(name: str, style: str, box) -> Placed:
     if not (0 <= l < r <= 1 and 0 <= t < b <= 1):
         raise ValueError(
             f"a box is (left, top, right, bottom) with 0 <= left < right <= 1 and 0 <= top < bottom <= 1; "
-            f"got {tuple(box)} for {name}. Divide pixels by the size of the picture."
+            f"got {tuple(box)} for {name}. Divide pixel coordinates by the size of the image."
         )
     inner = extent(style, name)
     scale = min((r - l) / (inner[2] - inner[0]), (b - t) / (inner[3] - inner[1]))
@@ -215,12 +215,12 @@ def _fit(name: str, style: str, box) -> Placed:
     if side < 4:
         raise ValueError(
             f"the box {tuple(box)} is too small for {name}: its longer side would be less than "
-            f"an eighth of the picture. Make the box larger."
+            f"1/8 of the image. Make the box larger."
         )
     middle_x, middle_y = (inner[0] + inner[2]) / 2, (inner[1] + inner[3]) / 2
     left = round((l + r) / 2 * GRID - middle_x * side)
     top = round((t + b) / 2 * GRID - middle_y * side)
-    # Rounding may push the sprite half a step over the rim of the picture
+    # Rounding may push the sprite half a step over the image's edge
     left = min(max(left, -int(inner[0] * side)), int(GRID - inner[2] * side))
     top = min(max(top, -int(inner[1] * side)), int(GRID - inner[3] * side))
     return place(name, style, left, top, side)

@@ -1,4 +1,4 @@
-"""The emoji sprites: 98 concepts, each drawn in six art styles, and cut-outs of them at any size."""
+"""The emoji sprites: 98 concepts, each in six art styles, and resized cut-outs of them."""
 
 import difflib
 import json
@@ -18,11 +18,11 @@ COLUMNS = 10
 
 @dataclass(frozen=True)
 class Concept:
-    """One thing that can be drawn: its English and Korean name and what captions need to know of it.
+    """A concept that can be drawn: its English and Korean names, and what captions need to know about it.
 
     number: "one" ("a cat"), "many" ("cherries") or "mass" ("fire"); the last two take no article.
-    colour: a colour word that is true in all six styles, or None.
-    blends_into: {style: ground colours on which this sprite could hardly be seen}.
+    colour: a colour word that applies in all six styles, or None.
+    blends_into: {style: background colours on which the sprite is barely visible}.
     """
 
     index: int
@@ -36,10 +36,10 @@ class Concept:
 
 
 class Cutout(NamedTuple):
-    """A sprite at one size, cropped to its own pixels, ready to be laid over a picture.
+    """A sprite at one size, without its transparent margin, ready for compositing.
 
-    rgb: (3, h, w) uint8, already multiplied by alpha. keep: (h, w) uint16 in 0..256, the share of the
-    picture behind it that stays. left, top: where the crop begins inside the square cell, in pixels.
+    rgb: (3, h, w) uint8, premultiplied by alpha. keep: (h, w) uint16 in 0..256, the weight of the image behind
+    it, 256 (1 - alpha). left, top: offset of the crop inside the square cell, in pixels.
     """
 
     rgb: np.ndarray
@@ -50,7 +50,7 @@ class Cutout(NamedTuple):
 
 @lru_cache(maxsize=1)
 def concepts() -> dict[str, Concept]:
-    """All concepts by their English name, in the order of the sprite sheets.
+    """All concepts by English name, in the order of the sprite sheets.
 
     Raises DataError when `data/emoji/concepts.json` is missing or damaged.
     """
@@ -69,7 +69,7 @@ def concept(name: str) -> Concept:
 
 
 def check_choice(what: str, given, allowed) -> None:
-    """Raise ValueError with a sentence that names the nearest choices, unless `given` is in `allowed`."""
+    """Raise ValueError, naming the nearest choices, unless `given` is in `allowed`."""
     if given in allowed:
         return
     near = difflib.get_close_matches(str(given), list(allowed), n=3, cutoff=0.6)
@@ -86,7 +86,7 @@ def check_choice(what: str, given, allowed) -> None:
 
 @lru_cache(maxsize=len(STYLES))
 def sheet(style: str) -> np.ndarray:
-    """All sprites of a style, (concepts, 128, 128, 4) uint8, colours already multiplied by alpha.
+    """All sprites of a style, (concepts, 128, 128, 4) uint8 RGBA, premultiplied by alpha.
 
     Raises ValueError for an unknown style, DataError when the sheet is missing or damaged.
     """
@@ -102,14 +102,14 @@ def sheet(style: str) -> np.ndarray:
 
 @cache
 def silhouette(style: str, name: str) -> np.ndarray:
-    """Where the sprite is: (128, 128) bool, true where it is at least half opaque."""
+    """The mask of the sprite: (128, 128) bool, true where it is at least half opaque."""
     return sheet(style)[concept(name).index, ..., 3] >= 128
 
 
 @cache
 def extent(style: str, name: str, flipped: bool = False) -> tuple[float, float, float, float]:
-    """The tight box (left, top, right, bottom) of a sprite inside its cell, each in [0, 1]."""
-    # Fainter pixels are the blur of the edge
+    """The tight bounding box (left, top, right, bottom) of a sprite in its cell, each in [0, 1]."""
+    # Fainter pixels belong to the blurred edge
     drawn = sheet(style)[concept(name).index, ..., 3] >= 13
     columns, rows = np.flatnonzero(drawn.any(axis=0)), np.flatnonzero(drawn.any(axis=1))
     left, right = float(columns[0]) / CELL, float(columns[-1] + 1) / CELL
@@ -120,7 +120,7 @@ def extent(style: str, name: str, flipped: bool = False) -> tuple[float, float, 
 
 @lru_cache(maxsize=60_000)
 def cutout(style: str, name: str, pixels: int, flipped: bool = False) -> Cutout:
-    """The sprite in a cell of `pixels` x `pixels`; each is resized once and then remembered.
+    """The sprite in a cell of `pixels` x `pixels`; each is resized once and then cached.
 
     Raises ValueError for an unknown concept or style.
     """
@@ -129,7 +129,7 @@ def cutout(style: str, name: str, pixels: int, flipped: bool = False) -> Cutout:
         left = pixels - cut.left - cut.keep.shape[1]
         return Cutout(cut.rgb[:, :, ::-1].copy(), cut.keep[:, ::-1].copy(), left, cut.top)
     cell = sheet(style)[concept(name).index]
-    # A filter without negative weights, on colours multiplied by alpha ("RGBa"): no dark or bright fringes
+    # A filter without negative weights, on premultiplied colours ("RGBa"), leaves no dark or bright fringes
     small = Image.frombytes("RGBa", (CELL, CELL), cell.tobytes()).resize(
         (pixels, pixels), Image.Resampling.HAMMING
     )
@@ -143,8 +143,8 @@ def cutout(style: str, name: str, pixels: int, flipped: bool = False) -> Cutout:
 
 
 def points(style: str, name: str, count: int = 800, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Random places inside a sprite and their colours: (count, 2) with x to the right, y up, both within
-    -1.5..1.5, and (count, 3) in [0, 1]. Raises ValueError for an unknown concept or style.
+    """Random points inside a sprite and their colours: (count, 2) with x to the right, y up, both in
+    [-1.5, 1.5], and (count, 3) in [0, 1]. Raises ValueError for an unknown concept or style.
     """
     rows, columns = np.nonzero(silhouette(style, name))
     chosen = np.random.default_rng(seed).choice(len(rows), count, replace=count > len(rows))

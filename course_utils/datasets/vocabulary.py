@@ -1,4 +1,4 @@
-"""What captions can say, and what a caption says of its scene, in numbers."""
+"""The vocabulary of captions, and the labels of scenes and captions as integers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from course_utils.datasets.sprites import STYLES, concepts
 RELATIONS = tuple(INVERSE)
 
 # fmt: off
-# Concepts that look alike in all styles and unlike each other at 32 pixels. Half of all, so that a network which
-# trains on a laptop sees each one twice as often; held-out styles, grounds and relations are among them
+# Concepts that look similar in all styles and distinct from each other at 32 pixels. Half of all, so that a network
+# trained on a laptop sees each one twice as often; held-out combinations are among them
 FAMILIAR = (
     "red apple", "banana", "strawberry", "watermelon", "pineapple", "carrot", "mushroom", "pizza", "hamburger",
     "doughnut", "cat", "dog", "panda", "lion", "pig", "frog", "monkey", "penguin", "owl", "butterfly", "ladybug",
@@ -28,7 +28,7 @@ FAMILIAR = (
 
 
 def words(among: Sequence[str] = FAMILIAR) -> list[str]:
-    """Every word that a caption of scenes of these concepts can use, in small letters and alphabetical order."""
+    """Every word that captions of scenes with these concepts can use, lower-case, in alphabetical order."""
     a, b, c = among[:3]
     scenes = [make_scene(a), make_scene([a, b, c]), *(make_scene([a, b], relation=word) for word in RELATIONS)]
     corners = [(x / 8, y / 8, x / 8 + 1 / 4, y / 8 + 1 / 4) for x in (0, 3, 6) for y in (0, 3, 6)]
@@ -41,11 +41,11 @@ def words(among: Sequence[str] = FAMILIAR) -> list[str]:
 
 
 def truths(scenes: Sequence[Scene]) -> dict[str, Tensor]:
-    """What is to be seen in scenes, as int64:
+    """The labels of scenes, as int64:
 
-    concepts (B, 3): numbers in sprites.concepts(), -1 after the last. count (B,): 1 to 3. style, ground (B,): numbers
-    in STYLES and COLOURS. pair (B, 2): the concepts of a scene of two, the smaller number first, and relation (B,):
-    the number in RELATIONS of the word between them; -1 in all other scenes.
+    concepts (B, 3): indices into sprites.concepts(), padded with -1. count (B,): 1 to 3. style, ground (B,): indices
+    into STYLES and COLOURS. pair (B, 2): the concepts of a scene of two objects, the smaller index first, and relation
+    (B,): the index in RELATIONS of the relation between them; -1 in all other scenes.
     """
     known = {name: concept.index for name, concept in concepts().items()}
     rows = []
@@ -63,7 +63,7 @@ def truths(scenes: Sequence[Scene]) -> dict[str, Tensor]:
 
 
 def said(scenes: Sequence[Scene]) -> dict[str, Tensor]:
-    """`truths`, but -1 wherever a scene's caption does not say it. Every caption names each object."""
+    """The labels of `truths` that the caption states, -1 elsewhere. Every caption names each object."""
     found = truths(scenes)
     found["style"][[scene.style not in scene.caption.replace(",", "").split() for scene in scenes]] = -1
     found["ground"][[not _says_ground(scene) for scene in scenes]] = -1

@@ -1,4 +1,4 @@
-"""What an exercise is, and the `check` that notebooks call."""
+"""The Exercise record, and the `check` that notebooks call."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from importlib.util import find_spec
 class Exercise:
     """One exercise: the learner defines `name` (a function or a value) and calls `check`.
 
-    `judge(answer)` returns None when the answer is right, otherwise the reason as a sentence. `solution` is Python
-    source that defines `name`; `means` is the consequence, said when the answer is right.
+    `grade(answer)` returns None for a correct answer, otherwise the reason as a sentence. `solution` is Python source
+    that defines `name`; `means` is the consequence, printed when the answer is correct.
     """
 
     name: str
-    judge: Callable[[object], str | None]
+    grade: Callable[[object], str | None]
     hints: tuple[str, ...]
     solution: str
     means: str
 
 
 class NotDone(Exception):
-    """The stub still returns nothing."""
+    """The stub still returns None or Ellipsis."""
 
 
 class Checker:
     """`check(function)` or `check(name=value)`; then `check.hint()` and `check.solution()` for the same exercise.
 
-    It prints and never raises for a wrong or missing answer, so that Run All goes on.
+    It prints and never raises for a wrong or missing answer, so that Run All continues. Raises ValueError for an
+    unknown exercise.
     """
 
     def __init__(self, exercises: list[Exercise]):
@@ -50,7 +51,7 @@ class Checker:
         print(f"Exercise {self.numbers[name]}: {self._verdict(self.exercises[name], answer)}")
 
     def hint(self, name: str | None = None) -> None:
-        """Print the next hint of the exercise checked last (or of `name`); after the last one, the first again."""
+        """Print the next hint for the exercise checked last (or for `name`); the first one again after the last."""
         exercise = self._find(name or self._last)
         given = self._hints_given.get(exercise.name, 0)
         self._hints_given[exercise.name] = given + 1
@@ -58,7 +59,7 @@ class Checker:
         print(f"Hint {place + 1} of {len(exercise.hints)}: {exercise.hints[place]}")
 
     def solution(self, name: str | None = None) -> None:
-        """Print a solution of the exercise checked last (or of `name`)."""
+        """Print a solution for the exercise checked last (or for `name`)."""
         print(self._find(name or self._last).solution)
 
     def _find(self, name: str) -> Exercise:
@@ -71,9 +72,9 @@ class Checker:
         undone = "not done yet. Replace the ... and run this cell again. (check.hint(), check.solution())"
         if answer is None or answer is Ellipsis:
             return undone
-        # A learner's code may fail in any way, and the sentence about it is the whole point
+        # A learner's code may raise anything; the exception is reported as feedback
         try:
-            reason = exercise.judge(_watched(answer) if callable(answer) else answer)
+            reason = exercise.grade(_watched(answer) if callable(answer) else answer)
         except NotDone:
             return undone
         except Exception as error:
@@ -92,55 +93,56 @@ def _watched(function: Callable) -> Callable:
 
 
 def load(notebook: str) -> Checker:
-    """The checker of a notebook, by its two digits: `load("02")`. ValueError if it has no exercises."""
+    """The Checker of a notebook, by its two digits: `load("02")`. Raises ValueError if it has no exercises."""
     module = f"{__package__}.nb{notebook}"
     if not str(notebook).isdigit() or find_spec(module) is None:
         raise ValueError(f"there are no exercises for notebook {notebook!r}; give its two digits, for example '02'.")
     return Checker(import_module(module).EXERCISES)
 
 
-def number(answers: dict[float, str], right: float, otherwise: str, tolerance: float = 0.02) -> Callable:
-    """A judge for a predicted number: right within `tolerance` (relative), named mistakes, a sentence for the rest."""
+def number(mistakes: dict[float, str], right: float, otherwise: str, tolerance: float = 0.02) -> Callable:
+    """A grader for a number: `right` within the relative `tolerance`, feedback for known mistakes, or `otherwise`."""
 
-    def judge(answer) -> str | None:
+    def grade(answer) -> str | None:
         answer = answer.item() if hasattr(answer, "item") else answer
         if not isinstance(answer, (int, float)) or isinstance(answer, bool):
-            return f"A number is wanted here; this is a {type(answer).__name__}."
+            return f"The answer must be a number; this is a {type(answer).__name__}."
         if abs(answer - right) <= tolerance * abs(right):
             return None
-        near = [reason for wrong, reason in answers.items() if abs(answer - wrong) <= tolerance * max(abs(wrong), 1e-9)]
-        return near[0] if near else otherwise
+        for wrong, reason in mistakes.items():
+            if abs(answer - wrong) <= tolerance * max(abs(wrong), 1e-9):
+                return reason
+        return otherwise
 
-    return judge
+    return grade
 
 
 def tensors(cases: Callable, right: Callable, mistakes: dict, otherwise: str, tolerance: float = 1e-3) -> Callable:
-    """A judge for a function of tensors.
+    """A grader for a function of tensors.
 
-    `cases()` gives lists of arguments; `right(*arguments)` is the reference; `mistakes` {sentence: wrong function}
-    names what the learner's answers equal, in all cases, when they are not right; `otherwise` is said when they equal
-    none of them.
+    `cases()` yields lists of arguments; `right(*arguments)` is the reference; `mistakes` {sentence: wrong function}
+    gives the feedback for a function that agrees with the wrong one in all cases, `otherwise` that for all others.
     """
 
-    def judge(function) -> str | None:
+    def grade(function) -> str | None:
         given = [list(arguments) for arguments in cases()]
-        # Copies, so that a learner's `x += ...` changes nothing here
+        # Copies, so that in-place operations of the learner's code do not change the arguments
         got = [function(*(a.clone() if hasattr(a, "clone") else a for a in arguments)) for arguments in given]
-        wanted = [right(*arguments) for arguments in given]
-        if all(_close(answer, reference, tolerance) for answer, reference in zip(got, wanted)):
-            kind, whole = got[0].dtype, wanted[0].dtype
-            if kind != whole and not whole.is_floating_point:
-                return f"The numbers are right, but their type is {kind}. It should be {whole}."
+        references = [right(*arguments) for arguments in given]
+        if all(_close(answer, reference, tolerance) for answer, reference in zip(got, references)):
+            dtype, expected = got[0].dtype, references[0].dtype
+            if dtype != expected and not expected.is_floating_point:
+                return f"The numbers are right, but the dtype is {dtype}. It should be {expected}."
             return None
         for sentence, wrong in mistakes.items():
             if all(_close(answer, wrong(*arguments), tolerance) for answer, arguments in zip(got, given)):
                 return sentence
-        for answer, reference in zip(got, wanted):
+        for answer, reference in zip(got, references):
             if getattr(answer, "shape", None) != reference.shape:
-                return f"The shape is {_shape(answer)}, and should be {tuple(reference.shape)}."
+                return f"The shape is {_shape(answer)}; it should be {tuple(reference.shape)}."
         return otherwise
 
-    return judge
+    return grade
 
 
 def _close(a, b, tolerance: float) -> bool:

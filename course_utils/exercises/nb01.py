@@ -10,10 +10,10 @@ from course_utils.runtime import seeded
 
 
 def _kick_cases():
-    draws = seeded(0)
+    generator = seeded(0)
     for D, t, dt in ((0.7, 0.05, 0.013), (2.0, 0.1, 0.003)):
         start = GaussianMixture(torch.tensor([[0.2, 0.3], [0.7, 0.6]]), torch.tensor([0.05, 0.1]))
-        yield torch.rand(50, 2, generator=draws), start, D, t, dt
+        yield torch.rand(50, 2, generator=generator), start, D, t, dt
 
 
 def _kick(x, start, D, t, dt):
@@ -31,9 +31,9 @@ def _bumps(x, a, b, s, width=2.0):
 
 
 def _step_cases():
-    draws = seeded(1)
+    generator = seeded(1)
     for beta in (0.1, 0.3):
-        yield *torch.randn(2, 40, 2, generator=draws), beta, torch.randn(40, 2, generator=draws)
+        yield *torch.randn(2, 40, 2, generator=generator), beta, torch.randn(40, 2, generator=generator)
 
 
 def _step(x, score, beta, fresh):
@@ -43,9 +43,9 @@ def _step(x, score, beta, fresh):
 EXERCISES = [
     Exercise(
         name="seconds_to_3_mm",
-        judge=number(
+        grade=number(
             right=90,
-            answers={
+            mistakes={
                 30: "30 s would be right if molecules flew straight on. They forget their direction at each kick.",
                 17.3: "You took the square root of 3. It is the other way round: distance grows with the root of time.",
                 270: "Three dimensions change the factor in front, not the power: distance still goes with root time.",
@@ -61,9 +61,9 @@ EXERCISES = [
     ),
     Exercise(
         name="spread_after_80",
-        judge=number(
+        grade=number(
             right=0.8**0.5,
-            answers={
+            mistakes={
                 0.8: "0.8 is the variance, 1 - abar. The standard deviation is its square root.",
                 0.447: "That is sqrt(abar), the factor of the start. The spread comes from the noise: sqrt(1 - abar).",
                 1.0: "1 is where it ends. After 80 steps the variance is still a little below.",
@@ -82,23 +82,23 @@ EXERCISES = [
     ),
     Exercise(
         name="expected_kick",
-        judge=tensors(
+        grade=tensors(
             _kick_cases,
             _kick,
             {
-                "The sign is turned: the score points to where it is denser, and those who are here now came from "
-                "there, so their kick points away.": lambda *a: -_kick(*a),
-                "A factor 2 is missing: a kick has variance 2 D dt.": lambda *a: _kick(*a) / 2,
+                "The sign is wrong: the score points to where the density is higher. The molecules that are here now "
+                "came from there, so their kick points away.": lambda *a: -_kick(*a),
+                "A factor 2 is missing: the variance of a kick is 2 D dt.": lambda *a: _kick(*a) / 2,
                 "You took the score of the ink at time 0. It has spread since then: start.spread(2 * D * t).":
                     lambda x, start, D, t, dt: -2 * D * dt * start.score(x),
-                "`spread` wants the variance that is added, 2 D t, not the time itself.":
+                "`spread` takes the variance that is added, 2 D t, not the time itself.":
                     lambda x, start, D, t, dt: -2 * D * dt * start.spread(t).score(x),
                 "You took the score before the kick, at t - dt. The formula holds at the place and time *after* it.":
                     lambda x, start, D, t, dt: -2 * D * dt * start.spread(2 * D * (t - dt)).score(x),
-                "Undo it once: there is a factor 2 in the variance of a kick already.": lambda *a: 2 * _kick(*a),
+                "Undo it once: the variance of a kick has the factor 2 already.": lambda *a: 2 * _kick(*a),
                 "D is missing in the variance of the kick: it is 2 D dt.":
                     lambda x, start, D, t, dt: _kick(x, start, D, t, dt) / D,
-                "`spread` wants the variance that is added, 2 D t, not its root.":
+                "`spread` takes the variance that is added, 2 D t, not its root.":
                     lambda x, start, D, t, dt: -2 * D * dt * start.spread((2 * D * t) ** 0.5).score(x),
                 "You spread the ink by one kick only. Since time 0 it has spread by 2 D t.":
                     lambda x, start, D, t, dt: -2 * D * dt * start.spread(2 * D * dt).score(x),
@@ -117,19 +117,19 @@ EXERCISES = [
     ),
     Exercise(
         name="two_bump_score",
-        judge=tensors(
+        grade=tensors(
             _bump_cases,
             _bumps,
             {
-                "Only the nearer bump pulls in your answer. Between the bumps both do, each by its share.":
+                "In your answer only the nearer bump pulls. Between the bumps both do, each by its share.":
                     lambda x, a, b, s: (torch.where((x - a).abs() < (x - b).abs(), a, b) - x) / s**2,
-                "Both bumps pull equally in your answer. Weight each by the share of those at x who came from it.":
+                "In your answer both bumps pull equally. Weight each by the probability that x came from it.":
                     lambda x, a, b, s: ((a - x) + (b - x)) / 2 / s**2,
-                "The sign is turned: the score points uphill, towards the bumps.": lambda *v: -_bumps(*v),
-                "Divide by s squared: the slope of -(x - a)^2 / (2 s^2) is (a - x) / s^2.":
+                "The sign is wrong: the score points uphill, towards the bumps.": lambda *v: -_bumps(*v),
+                "Divide by s squared: the gradient of -(x - a)^2 / (2 s^2) is (a - x) / s^2.":
                     lambda x, a, b, s: _bumps(x, a, b, s) * s,
                 "The division by s squared is missing.": lambda x, a, b, s: _bumps(x, a, b, s) * s**2,
-                "That is the slope of the density. The score is the slope of its logarithm: divide by the density.":
+                "That is the gradient of the density. The score is that of the log density: divide by the density.":
                     lambda x, a, b, s: _bumps(x, a, b, s) * _density(x, a, b, s),
                 "The exponent of a bump is -(x - a)^2 / (2 s^2); the 2 is missing in your shares.":
                     lambda x, a, b, s: _bumps(x, a, b, s, 1.0),
@@ -138,30 +138,30 @@ EXERCISES = [
                 "The shares are swapped: a nearer bump has the larger share.":
                     lambda x, a, b, s: (a + b - 2 * x) / s**2 - _bumps(x, a, b, s),
             },
-            "Test it with a = b: then both bumps are one, and the score must be (a - x) / s^2 everywhere.",
+            "Test it with a = b: then there is only one bump, and the score must be (a - x) / s^2 everywhere.",
         ),
         hints=(
             "One bump alone has the score (a - x) / s**2.",
-            "Someone at x came from bump a with share pa / (pa + pb), where pa = exp(-(x - a)**2 / (2 * s**2)).",
+            "A point x came from bump a with probability pa / (pa + pb), where pa = exp(-(x - a)**2 / (2 * s**2)).",
             "The score is share_a * (a - x) / s**2 + share_b * (b - x) / s**2.",
         ),
         solution="def two_bump_score(x, a, b, s):\n"
                  "    logits = torch.stack([-(x - a) ** 2, -(x - b) ** 2]) / (2 * s**2)\n"
                  "    share_a, share_b = logits.softmax(0)      # softmax, so that nothing is 0/0 far away\n"
                  "    return (share_a * (a - x) + share_b * (b - x)) / s**2",
-        means="With one bump for each training picture this becomes the ideal denoiser of notebook 02.",
+        means="With one bump for each training image this becomes the ideal denoiser of notebook 02.",
     ),
     Exercise(
         name="step_back",
-        judge=tensors(
+        grade=tensors(
             _step_cases,
             _step,
             {
-                "The score has the wrong sign: on the way back one goes uphill, towards the data.":
+                "The score has the wrong sign: the reverse process goes uphill, towards the data.":
                     lambda x, score, beta, fresh: _step(x, -score, beta, fresh),
                 "Undo the shrinking as well: divide by the square root of 1 - beta.":
                     lambda x, score, beta, fresh: x + beta * score + beta**0.5 * fresh,
-                "You shrank once more. Forwards multiplied by sqrt(1 - beta), so backwards divides.":
+                "You shrank once more. The forward step multiplied by sqrt(1 - beta), so the reverse step divides.":
                     lambda x, score, beta, fresh: (x + beta * score) * (1 - beta) ** 0.5 + beta**0.5 * fresh,
                 "The fresh noise is missing. Without it the drops shrink to points (section Break it).":
                     lambda x, score, beta, fresh: _step(x, score, beta, 0 * fresh),
@@ -169,7 +169,7 @@ EXERCISES = [
                     lambda x, score, beta, fresh: (x + beta * score) / (1 - beta) ** 0.5 + beta * fresh,
                 "The fresh noise comes after the shrinking is undone; it is not divided.":
                     lambda x, score, beta, fresh: (x + beta * score + beta**0.5 * fresh) / (1 - beta) ** 0.5,
-                "The step shrank by the square root of 1 - beta; divide by the root.":
+                "The forward step multiplied by the square root of 1 - beta; divide by the root.":
                     lambda x, score, beta, fresh: (x + beta * score) / (1 - beta) + beta**0.5 * fresh,
                 "Undo the expected noise once: beta times the score.":
                     lambda x, score, beta, fresh: _step(x, 2 * score, beta, fresh),

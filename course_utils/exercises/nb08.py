@@ -11,19 +11,20 @@ _SIZE = (3, 2, 6, 6)
 
 
 def _known_cases():
-    draws = seeded(0)
+    generator = seeded(0)
     for abar in (0.9, 0.4, 0.05):
-        yield torch.rand(_SIZE, generator=draws) * 2 - 1, torch.tensor(abar), torch.randn(_SIZE, generator=draws)
+        x0, eps = torch.rand(_SIZE, generator=generator) * 2 - 1, torch.randn(_SIZE, generator=generator)
+        yield x0, torch.tensor(abar), eps
 
 
 def _back_cases():
-    draws = seeded(1)
+    generator = seeded(1)
     for abar_s, abar_t in ((0.95, 0.8), (0.6, 0.3), (0.2, 0.02)):
-        xs, eps = torch.randn(2, *_SIZE, generator=draws)
+        xs, eps = torch.randn(2, *_SIZE, generator=generator)
         yield xs, torch.tensor(abar_s), torch.tensor(abar_t), eps
 
 
-def _walked(share):
+def _noised(share):
     return lambda xs, s, t, eps: share(s, t).sqrt() * xs + (1 - share(s, t)).sqrt() * eps
 
 
@@ -42,19 +43,19 @@ def _raw(x, first, std, weights):
     return weights * torch.exp(-0.5 * (x - first) ** 2 / std**2) / (std * (2 * torch.pi) ** 0.5)
 
 
-def _masks(draws):
-    """Holes of three sizes, none empty (3, 1, 6, 6)."""
+def _masks(generator):
+    """Masks (3, 1, 6, 6) with non-empty holes of three sizes."""
     mask = torch.ones(3, 1, 6, 6)
     for one, (top, left, height, width) in zip(mask, ((1, 1, 2, 2), (0, 3, 6, 3), (2, 0, 1, 5))):
         one[:, top : top + height, left : left + width] = 0
-    return mask[torch.randperm(3, generator=draws)]
+    return mask[torch.randperm(3, generator=generator)]
 
 
 def _error_cases():
-    draws = seeded(2)
+    generator = seeded(2)
     for _ in range(2):
-        guess, x0 = torch.rand(2, *_SIZE, generator=draws) * 2 - 1
-        yield guess, x0, _masks(draws)
+        guess, x0 = torch.rand(2, *_SIZE, generator=generator) * 2 - 1
+        yield guess, x0, _masks(generator)
 
 
 def _even(guess, x0, mask, inside=lambda m: 1 - m, power=2, channels=True):
@@ -63,21 +64,21 @@ def _even(guess, x0, mask, inside=lambda m: 1 - m, power=2, channels=True):
 
 
 def _sd_cases():
-    draws = seeded(3)
+    generator = seeded(3)
     for _ in range(2):
-        yield *torch.randn(2, 3, 4, 6, 6, generator=draws), _masks(draws)
+        yield *torch.randn(2, 3, 4, 6, 6, generator=generator), _masks(generator)
 
 
 EXERCISES = [
     Exercise(
         name="network_calls",
-        judge=number(
+        grade=number(
             right=240,
-            answers={
-                1920: "Those are pictures that the network looks at. All eight travel in one batch: one call for all.",
+            mistakes={
+                1920: "That is the number of images the network sees. All eight are in one batch: one call for all.",
                 40: "That is without going back. Each stretch is walked 6 times.",
                 400: "You multiplied the steps by the length of a stretch. What counts is how often each is walked.",
-                2400: "The length of a stretch does not count: however it is cut, each step is made 6 times.",
+                2400: "The length of a stretch does not matter: however it is cut, each step is made 6 times.",
                 200: "Those are the repetitions alone; the first walk of each stretch counts as well.",
                 280: "Walked 6 times in all, not 6 times more.",
                 24: "That is 4 stretches, 6 times each. A stretch has 10 steps, and each of them is a call.",
@@ -90,13 +91,13 @@ EXERCISES = [
         hints=("How often is the first of the 40 steps made?", "40 steps, 6 times each. Does going back need the "
                "network?"),
         solution="network_calls = 40 * 6",
-        means="The length of a stretch does not change the price. It changes how far one goes back, and with it how "
-              "much of the hole is forgotten each time. The paper's setting, 250 steps walked 10 times, costs some "
-              "2,500 calls.",
+        means="The length of a stretch does not change the cost. It changes how far one goes back, and so how much of "
+              "the hole is forgotten each time. The paper's setting, 250 steps walked 10 times, costs some 2,500 "
+              "calls.",
     ),
     Exercise(
         name="known_at",
-        judge=tensors(
+        grade=tensors(
             _known_cases,
             lambda x0, a, eps: a.sqrt() * x0 + (1 - a).sqrt() * eps,
             {
@@ -104,50 +105,50 @@ EXERCISES = [
                     lambda x0, a, eps: a.sqrt() * x0 + (1 - a) * eps,
                 "Both roots are missing: abar and 1 - abar are shares of the variance.":
                     lambda x0, a, eps: a * x0 + (1 - a) * eps,
-                "abar is a share of the variance; the picture is multiplied by its root.":
+                "abar is a share of the variance; the image is multiplied by its root.":
                     lambda x0, a, eps: a * x0 + (1 - a).sqrt() * eps,
-                "That is the clean picture. What is around the hole must be as noisy as the hole.":
+                "That is the clean image. The known part must be as noisy as the hole.":
                     lambda x0, a, eps: x0,
-                "The picture must shrink as noise is added: it is multiplied by sqrt(abar_s).":
+                "The image must shrink as noise is added: it is multiplied by sqrt(abar_s).":
                     lambda x0, a, eps: x0 + (1 - a).sqrt() * eps,
-                "Picture and noise have changed places: at abar near 1 nearly all is picture.":
+                "Image and noise have changed places: at abar near 1, nearly all of it is the image.":
                     lambda x0, a, eps: (1 - a).sqrt() * x0 + a.sqrt() * eps,
-                "That is the mean only; the noise is missing, and the network would take the known part for something "
-                "faint.": lambda x0, a, eps: a.sqrt() * x0,
+                "That is the mean only; without noise, the network would take the known part for a faint image.":
+                    lambda x0, a, eps: a.sqrt() * x0,
             },
-            "It is the jump of notebook 02: sqrt(abar_s) times the picture, sqrt(1 - abar_s) times the noise.",
+            "It is the jump of notebook 02: sqrt(abar_s) times the image, sqrt(1 - abar_s) times the noise.",
         ),
         hints=("It is the jump of notebook 02.", "The variances abar_s and 1 - abar_s sum to 1. What multiplies a "
-               "picture is the root of a variance."),
+               "image is the root of a variance."),
         solution="def known_at(x0, abar_s, eps):\n    return abar_s.sqrt() * x0 + (1 - abar_s).sqrt() * eps",
-        means="With 1 - abar in place of its root the known part is less noisy than the network expects, at each time.",
+        means="With 1 - abar in place of its root, the known part is less noisy than the network expects, at every t.",
     ),
     Exercise(
         name="noised_again",
-        judge=tensors(
+        grade=tensors(
             _back_cases,
-            _walked(lambda s, t: t / s),
+            _noised(lambda s, t: t / s),
             {
-                "That treats xs as a clean picture. It has noise already: only what is missing from s to t is added, "
-                "and the share abar_t / abar_s is kept.": _walked(lambda s, t: t),
-                "The share is turned round (above 1, and the root of a negative number): it is abar_t / abar_s.":
-                    _walked(lambda s, t: s / t),
-                "The roots are missing: the share is one of variances.":
+                "That treats xs as a clean image. It has noise already: only what is missing from s to t is added, "
+                "and the share abar_t / abar_s is kept.": _noised(lambda s, t: t),
+                "The share is inverted (above 1, and the root of a negative number): it is abar_t / abar_s.":
+                    _noised(lambda s, t: s / t),
+                "The roots are missing: it is a share of the variance.":
                     lambda xs, s, t, eps: (t / s) * xs + (1 - t / s) * eps,
-                "The noise wants a root: 1 - share is a variance.":
+                "The noise needs a root: 1 - share is a variance.":
                     lambda xs, s, t, eps: (t / s).sqrt() * xs + (1 - t / s) * eps,
-                "xs must shrink when noise is added, or the variance grows with each time one goes back.":
+                "xs must shrink when noise is added, or the variance grows each time one goes back.":
                     lambda xs, s, t, eps: xs + (1 - t / s).sqrt() * eps,
-                "The noise of t minus the noise of s would be right if xs did not shrink. It does: the variance that "
-                "is missing is 1 - abar_t / abar_s.":
+                "The noise of t minus the noise of s would be right if xs did not shrink. It does: the missing "
+                "variance is 1 - abar_t / abar_s.":
                     lambda xs, s, t, eps: (t / s).sqrt() * xs + (s - t).sqrt() * eps,
-                "Only the shrinking; the noise is missing, and nothing is forgotten.":
+                "You only shrink xs; the noise is missing, and nothing is forgotten.":
                     lambda xs, s, t, eps: (t / s).sqrt() * xs,
             },
             "Let share = abar_t / abar_s. Then it is sqrt(share) xs + sqrt(1 - share) eps.",
         ),
         hints=(
-            "In xs the picture is multiplied by sqrt(abar_s), in xt by sqrt(abar_t). What leads from one to the other?",
+            "In xs the image is multiplied by sqrt(abar_s), in xt by sqrt(abar_t). By what factor do these differ?",
             "Check the variance: share * (1 - abar_s) + (1 - share) must be 1 - abar_t.",
         ),
         solution="def noised_again(xs, abar_s, abar_t, eps):\n"
@@ -157,12 +158,12 @@ EXERCISES = [
     ),
     Exercise(
         name="chances",
-        judge=tensors(
+        grade=tensors(
             _chance_cases,
             lambda x, first, std, w: _shares(x, first, std, w, width=lambda s: s),
             {
                 "They must sum to 1: divide by their sum.": _raw,
-                "The weights of the bumps are missing: a bump that is seldom stays seldom.":
+                "The prior weights of the bumps are missing: a rare bump stays rare.":
                     lambda x, first, std, w: _shares(x, first, std, w, prior=torch.ones_like),
                 "The height of a Gaussian is 1 / std: a narrow bump is high. That factor is missing.":
                     lambda x, first, std, w: _shares(x, first, std, w, width=torch.ones_like),
@@ -172,7 +173,7 @@ EXERCISES = [
                     lambda x, first, std, w: _shares(x, first, std, w, power=1),
                 "The exponent is minus the square over *twice* the variance.":
                     lambda x, first, std, w: _shares(x, first, std, w, half=1.0),
-                "Those are the weights from before x was known.": lambda x, first, std, w: w,
+                "Those are the prior weights, before x was known.": lambda x, first, std, w: w,
             },
             "Bayes' rule: each bump's weight times its density at x, divided by the sum of all.",
         ),
@@ -183,68 +184,68 @@ EXERCISES = [
         solution="def chances(x, first, std, weights):\n"
                  "    likely = weights / std * torch.exp(-(x - first) ** 2 / (2 * std**2))\n"
                  "    return likely / likely.sum()",
-        means="With them, and the bumps' other pixel, stands the exact inpainting posterior.",
+        means="These and the other pixel of each bump give the exact inpainting posterior.",
     ),
     Exercise(
         name="even_error",
-        judge=tensors(
+        grade=tensors(
             _error_cases,
             _even,
             {
-                "That is the error around the hole. Our masks are 1 where the picture is kept; the hole is 1 - mask.":
+                "That is the error around the hole. Our masks are 1 where the image is kept; the hole is 1 - mask.":
                     lambda g, x, m: _even(g, x, m, inside=lambda mask: mask),
-                "That is the error of the whole picture: the hole is lost in what is known.":
+                "That is the error of the whole image, in which the known part dominates.":
                     lambda g, x, m: (g - x).square().flatten(1).mean(1),
-                "Summed over the hole, but divided by all numbers of the picture: a small hole counts less. Divide by "
-                "how many numbers *its* hole has.": lambda g, x, m: ((g - x).square() * (1 - m)).flatten(1).mean(1),
+                "Summed over the hole, but divided by all numbers of the image: a small hole counts less. Divide by "
+                "the size of *its* hole.": lambda g, x, m: ((g - x).square() * (1 - m)).flatten(1).mean(1),
                 "The sum over the hole is not divided yet: a large hole counts more.":
                     lambda g, x, m: ((g - x).square() * (1 - m)).flatten(1).sum(1),
                 "You count the pixels of the hole once; each of them has C numbers. The mask has one channel: expand "
                 "it before you sum it.": lambda g, x, m: _even(g, x, m, channels=False),
-                "That is the absolute error; here it is squared.": lambda g, x, m: _even(g, x, m, power=1),
-                "One number for the whole batch: the average over all holes. Each picture has its own.":
+                "That is the absolute error; take the squared one.": lambda g, x, m: _even(g, x, m, power=1),
+                "One number for the whole batch: the average over all holes. Each image has its own.":
                     lambda g, x, m: (((g - x).square() * (1 - m)).sum() / (1 - m).expand_as(x).sum()).expand(len(x)),
             },
-            "Sum the squared error over the hole, for each picture, and divide by how many numbers its hole has.",
+            "Sum the squared error over the hole, for each image, and divide by the number of elements in its hole.",
         ),
         hints=(
             "hole = (1 - mask).expand_as(x0) is 1 for each number in the hole, and 0 elsewhere.",
-            "Sum over .flatten(1) along dimension 1, above and below the fraction.",
+            "Sum over .flatten(1) along dimension 1, in numerator and denominator.",
         ),
         solution="def even_error(guess, x0, mask):\n"
                  "    hole = (1 - mask).expand_as(x0)\n"
                  "    return ((guess - x0).square() * hole).flatten(1).sum(1) / hole.flatten(1).sum(1)",
-        means="Ten times the logarithm of 4 over it is the PSNR of the hole in 'Measure it'.",
+        means="10 log10(4 / error) is the PSNR of the hole in 'Measure it'.",
     ),
     Exercise(
         name="sd_input",
-        judge=tensors(
+        grade=tensors(
             _sd_cases,
             lambda noisy, latents, m: torch.cat([noisy, 1 - m, latents * m], 1),
             {
-                "The mask goes in as it is: 1 would mean 'paint' to this network, where you mean 'keep'. Give it "
-                "1 - mask.": lambda noisy, latents, m: torch.cat([noisy, m, latents * m], 1),
-                "The mask is turned, but the picture is emptied in the wrong place: what is known must stay, "
+                "The mask is not inverted: 1 means 'paint' to this network, where you mean 'keep'. Give it 1 - mask.":
+                    lambda noisy, latents, m: torch.cat([noisy, m, latents * m], 1),
+                "The mask is inverted, but the image is emptied in the wrong place: the known part must stay, "
                 "latents * mask.": lambda noisy, latents, m: torch.cat([noisy, 1 - m, latents * (1 - m)], 1),
                 "Both are the wrong way round: the network would be shown the hole and paint the rest.":
                     lambda noisy, latents, m: torch.cat([noisy, m, latents * (1 - m)], 1),
-                "The order is another one: noisy latents, then the mask, then the masked latents. (GLIGEN's network "
-                "takes them as you did; the weights know no names.)":
+                "The order is different: noisy latents, then the mask, then the masked latents. (GLIGEN's network "
+                "takes them in your order; channels have no names.)":
                     lambda noisy, latents, m: torch.cat([noisy, latents * m, 1 - m], 1),
-                "The hole is not emptied. The network would be shown what it has to guess, and only copy.":
+                "The hole is not emptied. The network would see what it has to predict, and only copy.":
                     lambda noisy, latents, m: torch.cat([noisy, 1 - m, latents], 1),
-                "The noisy latents must stay noisy everywhere: what is masked is the clean picture beside them.":
+                "The noisy latents must stay noisy everywhere: only the clean latents beside them are masked.":
                     lambda noisy, latents, m: torch.cat([noisy * (1 - m), 1 - m, latents * m], 1),
             },
             "Nine channels: noisy (4), 1 - mask (1), latents * mask (4), by torch.cat along dimension 1.",
         ),
         hints=(
-            "torch.cat([...], dim=1) puts channels one after the other: 4 + 1 + 4.",
+            "torch.cat([...], dim=1) concatenates channels: 4 + 1 + 4.",
             "Its mask is 1 - mask. The known latents are those where our mask is 1.",
         ),
         solution="def sd_input(noisy, latents, mask):\n"
                  "    return torch.cat([noisy, 1 - mask, latents * mask], dim=1)",
-        means="All wrong orders and polarities have a right shape. Only a look at a result, or a test like this one, "
-              "tells them apart.",
+        means="Wrong orders and polarities have the right shape, too. Only a look at the result, or a test like this "
+              "one, reveals them.",
     ),
 ]

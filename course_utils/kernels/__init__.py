@@ -1,4 +1,4 @@
-"""Fused operations: each a definition in plain torch, and a Triton kernel for NVIDIA GPUs where it is faster."""
+"""Fused operations: each has a reference in plain torch, and a Triton kernel for NVIDIA GPUs where it is faster."""
 
 from course_utils.kernels.dispatch import measurements, why_not
 from course_utils.kernels.guided import guess, guided_step, limited

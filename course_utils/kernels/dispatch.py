@@ -1,4 +1,4 @@
-"""When an operation runs as a fused Triton kernel, and when as plain torch; the only importer of triton."""
+"""The choice between a fused Triton kernel and plain torch; the only module that imports triton."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from pathlib import Path
 
 from torch import Tensor
 
-# Before triton: without a GPU, runtime asks it for its interpreter
+# Before triton: without a GPU, runtime selects Triton's interpreter
 from course_utils.runtime import kernels as wanted
 
 try:
     import triton
     import triton.language as tl
-except ImportError:  # there is none for macOS, and the course does without
+except ImportError:  # there is no Triton for macOS and Windows, and the course works without
     triton = tl = None
 
 MEASUREMENTS = Path(__file__).parent / "measurements.json"
 
 
 def jit(function):
-    """A Triton kernel, or the bare function where there is no Triton."""
+    """Decorator: a Triton kernel, or the plain function without Triton."""
     return triton.jit(function) if triton else function
 
 
 def interpreted() -> bool:
-    """Do kernels run here through Triton's interpreter, in Python, on the CPU?"""
+    """Whether kernels run in Triton's interpreter, in Python, on the CPU."""
     return triton is not None and bool(triton.knobs.runtime.interpret)
 
 
 def use_kernel(op: str, like: Tensor) -> bool:
-    """Should the operation `op` on a tensor `like` this one run as a kernel?
+    """Whether the operation `op` on a tensor `like` this one should run as a kernel.
 
-    By itself on an NVIDIA GPU only, from the size on that a benchmark found it to be faster from (measurements.json;
-    no measurement, no kernel). COURSE_KERNELS=on or off decides for all. RuntimeError when it says "on" and that is
-    impossible.
+    By default only on an NVIDIA GPU, from the smallest size at which a benchmark found it faster (measurements.json;
+    without a measurement, never). COURSE_KERNELS=on or off overrides this. Raises RuntimeError when it is "on" and the
+    kernel cannot run.
     """
     choice = wanted()
     if choice == "off" or choice == "auto" and not (like.is_cuda and triton):
@@ -49,30 +49,30 @@ def use_kernel(op: str, like: Tensor) -> bool:
 
 
 def why_not(like: Tensor) -> str | None:
-    """What keeps kernels from running on a tensor like this one, in words; None when nothing does."""
+    """The reason why kernels cannot run on a tensor like this one; None when they can."""
     if triton is None:
         return "Triton is not installed (pip install triton; Linux only)"
     if like.device.type != ("cpu" if interpreted() else "cuda"):
-        return f"a tensor on {like.device.type} cannot be given to it"
+        return f"it does not support tensors on {like.device.type}"
     return None
 
 
 def measurements() -> dict | None:
-    """What `python -m course_utils bench kernels` has recorded; None when nobody has run it on a GPU yet."""
+    """The results of `python -m course_utils bench kernels`; None when it has not been run on a GPU yet."""
     return json.loads(MEASUREMENTS.read_text(encoding="utf-8")) if MEASUREMENTS.exists() else None
 
 
 @cache
 def faster_from() -> dict[str, float]:
-    """The number of elements from which each operation's kernel was faster, as measured; empty without measurements."""
+    """The measured number of elements from which each operation's kernel was faster; empty without measurements."""
     return (measurements() or {"faster_from": {}})["faster_from"]
 
 
 def next_power_of_2(n: int) -> int:
-    """The smallest power of two that is at least n: the sizes of Triton's blocks."""
+    """The smallest power of two that is at least n; Triton's block sizes are powers of two."""
     return 1 << (n - 1).bit_length()
 
 
 def warps(elements: int) -> int:
-    """Groups of 32 threads for a program that holds so many elements: about sixteen for each thread."""
+    """The number of warps (32 threads) of a program with this many elements: about 16 elements per thread, 1..16."""
     return min(16, max(1, elements // 512))

@@ -1,7 +1,7 @@
-"""One step of guided sampling as one operation: guidance, x0, threshold and the DDIM update.
+"""One step of guided sampling as one operation: guidance, predicted x0, threshold and the DDIM update.
 
-Written out, it is a dozen passes over the picture, and dynamic thresholding sorts it besides; the kernel reads xt and
-the network's one or two answers, and writes the next x.
+In plain torch it takes a dozen passes over the image, and dynamic thresholding also sorts it; the kernel reads xt and
+the network's one or two outputs once, and writes the next x.
 """
 
 from __future__ import annotations
@@ -11,25 +11,26 @@ from torch import Tensor
 
 from course_utils.kernels.dispatch import interpreted, jit, next_power_of_2, tl, triton, use_kernel, warps
 
-BLOCK = 1024  # numbers of one program
-LARGEST = 16384  # numbers of a picture that a program can hold to find a percentile of
+BLOCK = 1024  # elements of one program
+LARGEST = 16384  # elements of the largest image that one program can hold to find a quantile
 
 
 def guided_step(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, predicts: str, *,
                 without: Tensor | None = None, scale: float = 1.0, threshold: str | float | None = None) -> Tensor:
     """From xt to the next x: the deterministic DDIM step (Song et al. 2021, equation 12, eta = 0).
 
-    xt, output (B, ...): the noisy pictures and what the network said, which `predicts` names: "eps", "x0" or "v".
-    abar_t, abar_s: numbers, or (B,) tensors in (0, 1], now and after the step. without (B, ...): the answer without
-    the condition; guidance goes from it through `output` by `scale` (1: `output` itself; Ho and Salimans 2022).
-    threshold: None; "static" cuts the guessed picture to [-1, 1]; a share p in (0, 1) cuts it to its own p-quantile,
-    if that is above 1, and divides by it (dynamic thresholding; Saharia et al. 2022, section 2.3), which turns a black
-    ground grey.
-    Returns x like xt. On a GPU it is one kernel where that was measured to be faster.
+    xt, output (B, ...): the noisy images and the network's output, of the kind that `predicts` names: "eps", "x0" or
+    "v". abar_t, abar_s: numbers or (B,) tensors in (0, 1], before and after the step. without (B, ...): the
+    unconditional output; the guided one is without + scale (output - without) (Ho and Salimans 2022).
+    threshold: None; "static" clamps the predicted x0 to [-1, 1]; p in (0, 1) clamps it to the p-quantile of |x0| of
+    each image, if that is above 1, and divides by it (dynamic thresholding; Saharia et al. 2022, section 2.3), which
+    turns a black background grey.
+    Returns x like xt. On a GPU it is one kernel where that was measured to be faster. Raises ValueError for another
+    `predicts` or threshold.
     """
     level = _level(threshold)
     if predicts not in NAMES or not 0 <= level < 1:
-        raise ValueError(f"predicts must be eps, x0 or v, and threshold None, \"static\" or a share in (0, 1); got "
+        raise ValueError(f"predicts must be eps, x0 or v, and threshold None, \"static\" or a number in (0, 1); got "
                          f"{predicts!r} and {threshold!r}.")
     fits = xt[0].numel() <= LARGEST or not level
     return (fused if use_kernel("guided_step", xt) and fits else reference)(
@@ -38,7 +39,7 @@ def guided_step(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, pred
 
 def fused(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, predicts: str, *, without: Tensor | None = None,
           scale: float = 1.0, threshold: str | float | None = None) -> Tensor:
-    """The same by the kernel; with a percentile for pictures of at most LARGEST numbers."""
+    """`guided_step` by the kernel; with dynamic thresholding only for images of at most LARGEST elements."""
     abars = [torch.as_tensor(abar, device=xt.device, dtype=torch.float32).reshape(-1).expand(len(xt))
              for abar in (abar_t, abar_s)]
     parts = [part if part is None else part.contiguous() for part in (xt, output, without)]
@@ -46,12 +47,12 @@ def fused(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, predicts: 
 
 
 def _level(threshold: str | float | None) -> float:
-    """The percentile's share, 0 for none."""
+    """The p of dynamic thresholding, 0 for none."""
     return 0.0 if threshold in (None, "static") else float(threshold)
 
 
 def reference(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, predicts: str, **guidance) -> Tensor:
-    """The same in plain torch, the definition of it."""
+    """`guided_step` in plain torch, which defines it."""
     x0 = guess(xt, output, abar_t, predicts, **guidance)
     (signal, noise), (signal_s, noise_s) = _roots(abar_t, xt), _roots(abar_s, xt)
     return signal_s * x0 + noise_s * (xt - signal * x0) / noise
@@ -59,7 +60,7 @@ def reference(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, predic
 
 def guess(xt: Tensor, output: Tensor, abar: Tensor, predicts: str, *, without: Tensor | None = None,
           scale: float = 1.0, threshold: str | float | None = None) -> Tensor:
-    """The guessed picture x0 of the same step (B, ...), in plain torch: the first three quarters of the definition."""
+    """The guided and thresholded prediction of x0 (B, ...) of the same step, in plain torch."""
     output = output.to(xt)
     if without is not None:
         output = without.to(xt) + scale * (output - without.to(xt))
@@ -81,7 +82,7 @@ NAMES = ("eps", "x0", "v")
 
 
 def _roots(abar, x: Tensor) -> tuple[Tensor, Tensor]:
-    """sqrt(abar) and sqrt(1 - abar), each a number or one a picture, so that it multiplies x (B, ...)."""
+    """sqrt(abar) and sqrt(1 - abar), scalars or one per image, broadcastable to x (B, ...)."""
     abar = _shaped(torch.as_tensor(abar), x)
     return abar.sqrt(), (1 - abar).sqrt()
 
@@ -98,7 +99,7 @@ def _count(bits, mask, limit):
 
 @jit
 def _kth(bits, mask, k):
-    """The k-th smallest of non-negative floats, by their bits, which sort alike: 31 halvings find it exactly."""
+    """The k-th smallest of non-negative floats, exactly, by 31 steps of bisection on their bits (the same order)."""
     low, high = 0, 0x7F800000
     for _ in range(31):
         middle = low + (high - low) // 2
@@ -111,11 +112,11 @@ def _kth(bits, mask, k):
 def _kernel(x_ptr, output_ptr, without_ptr, abar_t_ptr, abar_s_ptr, next_ptr, n, stride_t, stride_s, scale, k, rest,
             PREDICTS: tl.constexpr, GUIDED: tl.constexpr, STATIC: tl.constexpr, DYNAMIC: tl.constexpr,
             BLOCK: tl.constexpr):
-    picture = tl.program_id(0)
+    image = tl.program_id(0)
     i = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-    mask, at = i < n, picture.to(tl.int64) * n + i
-    abar_t = tl.load(abar_t_ptr + picture * stride_t)
-    abar_s = tl.load(abar_s_ptr + picture * stride_s)
+    mask, at = i < n, image.to(tl.int64) * n + i
+    abar_t = tl.load(abar_t_ptr + image * stride_t)
+    abar_s = tl.load(abar_s_ptr + image * stride_s)
     signal, noise = tl.sqrt(abar_t), tl.sqrt(1 - abar_t)
     x = tl.load(x_ptr + at, mask, 0.0).to(tl.float32)
     output = tl.load(output_ptr + at, mask, 0.0).to(tl.float32)
@@ -134,7 +135,7 @@ def _kernel(x_ptr, output_ptr, without_ptr, abar_t_ptr, abar_s_ptr, next_ptr, n,
         bits = tl.abs(x0).to(tl.int32, bitcast=True)
         below = _kth(bits, mask, k)
         above = tl.min(tl.where(mask & (bits > below), bits, 0x7F800000), 0)
-        # The next number is the same again, or there is none
+        # The next value is equal, or there is none
         above = tl.where((_count(bits, mask, below) > k + 1) | (rest == 0), below, above)
         small, large = below.to(tl.float32, bitcast=True), above.to(tl.float32, bitcast=True)
         limit = tl.maximum(small + rest * (large - small), 1.0)
@@ -145,10 +146,10 @@ def _kernel(x_ptr, output_ptr, without_ptr, abar_t_ptr, abar_s_ptr, next_ptr, n,
 
 def launch(xt: Tensor, output: Tensor, without: Tensor | None, abar_t: Tensor, abar_s: Tensor, scale: float,
            predicts: int, static: bool, level: float) -> Tensor:
-    """The step by the kernel; pictures contiguous, level = 0 for no percentile."""
+    """The step by the kernel; images contiguous, level = 0 for no dynamic thresholding."""
     x_next, n = torch.empty_like(xt), xt[0].numel()
     block = next_power_of_2(n) if level else BLOCK
-    # The p-quantile lies between the k-th and the next of the sorted numbers, as in torch.quantile
+    # The p-quantile interpolates between the k-th and the next of the sorted values, as torch.quantile does
     k = int(level * (n - 1))
     rest = level * (n - 1) - k if k < n - 1 else 0.0
     _kernel[len(xt), -(-n // block)](

@@ -1,7 +1,7 @@
-"""Noise from a seed, inside the kernel: xt = sqrt(abar) x0 + sqrt(1 - abar) eps(seed), and a loss that asks eps again.
+"""Noise from a seed, inside the kernel: xt = sqrt(abar) x0 + sqrt(1 - abar) eps(seed), and a loss that recomputes eps.
 
-The seed *is* the noise: one whole number a picture stands for all its pixels (Philox: Salmon et al. 2011), so that
-noise is never stored and never read; the loss computes it a second time, which is cheaper than fetching it.
+One integer seed per image determines the noise of all its pixels (Philox: Salmon et al. 2011), so that noise is never
+stored or read; the loss computes it a second time, which is cheaper than loading it.
 """
 
 from __future__ import annotations
@@ -13,48 +13,48 @@ from torch import Tensor
 
 from course_utils.kernels.dispatch import interpreted, jit, tl, triton, use_kernel
 
-BLOCK = 256  # counters of one program; each counter gives four numbers
+BLOCK = 256  # counters of one program; each counter yields four numbers
 ROUNDS, KEY, ROUND = 10, (0x9E3779B9, 0xBB67AE85), (0xD2511F53, 0xCD9E8D57)  # Philox4x32-10
 LOW = 0xFFFFFFFF
 
 
 def q_sample(x0: Tensor, abar: Tensor, seed: Tensor) -> Tensor:
-    """Pictures x0 (B, ...) noised to abar (B,) in [0, 1]: sqrt(abar) x0 + sqrt(1 - abar) noise(seed).
+    """Images x0 (B, ...) noised to abar (B,) in [0, 1]: sqrt(abar) x0 + sqrt(1 - abar) noise(seed).
 
-    seed (B,) int64, one a picture: equal seeds give equal noise, whatever the batch. Returns xt like x0.
-    Source: Ho et al. 2020 (DDPM), equation 4.
+    seed (B,) int64, one per image: equal seeds give equal noise, in any batch. Returns xt like x0. Raises ValueError
+    for other seeds. Source: Ho et al. 2020 (DDPM), equation 4.
     """
     return _mix(x0, seed, abar.sqrt(), (1 - abar).sqrt())
 
 
 def noise(seed: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The noise (B, *shape) that the seeds (B,) int64 stand for: normal numbers, float32, on the seeds' device."""
+    """The standard normal noise (B, *shape) of the seeds (B,) int64: float32, on the seeds' device."""
     zeros = torch.zeros(len(seed), *shape, device=seed.device)
     return _mix(zeros, seed, torch.zeros_like(seed, dtype=zeros.dtype), torch.ones_like(seed, dtype=zeros.dtype))
 
 
 def squared_error(output: Tensor, x0: Tensor, seed: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """For each picture the mean of (output - target)^2, where target = a x0 + b noise(seed); differentiable in output.
+    """The mean squared error of each image to target = a x0 + b noise(seed); differentiable in output.
 
-    output, x0 (B, ...); seed (B,) int64; a, b (B,): (0, 1) makes the noise the target, (-sqrt(1 - abar), sqrt(abar))
-    the velocity. Returns (B,) float32. The noise that q_sample used is computed again, never stored.
+    output, x0 (B, ...); seed (B,) int64; a, b (B,): the target is the noise for (0, 1), the velocity v for
+    (-sqrt(1 - abar), sqrt(abar)). Returns (B,) float32. The noise of q_sample is recomputed, never stored.
     """
-    _need_seed(seed, x0)
+    _check_seed(seed, x0)
     return (fused_error if use_kernel("squared_error", output) else error_reference)(output, x0, seed, a, b)
 
 
 def error_reference(output: Tensor, x0: Tensor, seed: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """The same in plain torch, the definition of it."""
+    """`squared_error` in plain torch, which defines it."""
     return ((output.to(_wide(output)) - mix_reference(x0, seed, a, b)) ** 2).flatten(1).mean(1)
 
 
 def fused_error(output: Tensor, x0: Tensor, seed: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """The same by the kernel."""
+    """`squared_error` by the kernel."""
     return _error_op(output.contiguous(), x0.contiguous(), seed, a.float(), b.float())
 
 
 def _mix(x0: Tensor, seed: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    _need_seed(seed, x0)
+    _check_seed(seed, x0)
     return (fused_mix if use_kernel("q_sample", x0) else mix_reference)(x0, seed, a, b)
 
 
@@ -64,14 +64,14 @@ def fused_mix(x0: Tensor, seed: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 
 def mix_reference(x0: Tensor, seed: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """a x0 + b noise(seed) in plain torch, the definition of it."""
+    """a x0 + b noise(seed) in plain torch, which defines it."""
     return _times(a, x0) + _times(b, noise_reference(seed, x0[0].numel()).to(x0.dtype).view_as(x0))
 
 
 def noise_reference(seed: Tensor, n: int) -> Tensor:
-    """The n numbers (B, n) that each seed (B,) stands for: Philox counters, then Box and Muller's transform.
+    """The n normal numbers (B, n) of each seed (B,): Philox, then the Box-Muller transform.
 
-    Counter i of a seed makes the numbers i, i + q, i + 2q and i + 3q, with q = n / 4 rounded up.
+    Counter i of a seed yields the numbers i, i + q, i + 2q and i + 3q, with q = n / 4 rounded up.
     """
     quarter = -(-n // 4)
     uniform = [_uniform(c) for c in philox(seed, quarter)]
@@ -80,7 +80,7 @@ def noise_reference(seed: Tensor, n: int) -> Tensor:
 
 
 def philox(seed: Tensor, n: int) -> list[Tensor]:
-    """Four random whole numbers in 0..2^32-1 for each seed (B,) and each counter 0..n-1, as four tensors (B, n)."""
+    """Four random integers in 0..2^32-1 for each seed (B,) and each counter 0..n-1, as four tensors (B, n)."""
     c = [torch.arange(n, device=seed.device).expand(len(seed), n), *[torch.zeros_like(seed)[:, None]] * 3]
     keys = [(seed & LOW)[:, None], (seed >> 32 & LOW)[:, None]]
     for _ in range(ROUNDS):
@@ -91,14 +91,14 @@ def philox(seed: Tensor, n: int) -> list[Tensor]:
 
 
 def _product(factor: int, x: Tensor) -> tuple[Tensor, Tensor]:
-    """High and low 32 bits of factor * x, both below 2^32; in two halves, for the product has 64 bits and a sign."""
+    """High and low 32 bits of factor * x, both below 2^32; in two halves, because int64 is signed."""
     low, high = factor * (x & 0xFFFF), factor * (x >> 16)
     middle = (low >> 16) + high
     return middle >> 16, (middle & 0xFFFF) << 16 | low & 0xFFFF
 
 
 def _uniform(bits: Tensor) -> Tensor:
-    """Whole numbers in 0..2^32-1 as float32 in [0, 1), by Triton's rule."""
+    """Integers in 0..2^32-1 as float32 in [0, 1), as Triton converts them."""
     signed = torch.where(bits >= 2**31, bits - 2**32, bits)
     return torch.where(signed < 0, ~signed, signed).float() * 4.6566127342e-10
 
@@ -112,72 +112,72 @@ def _times(factor: Tensor, x: Tensor) -> Tensor:
     return factor.to(x.dtype).view(-1, *[1] * (x.ndim - 1)) * x
 
 
-def _need_seed(seed: Tensor, x0: Tensor) -> None:
+def _check_seed(seed: Tensor, x0: Tensor) -> None:
     if seed.dtype != torch.int64 or seed.shape != (len(x0),):
-        raise ValueError(f"seed must be one int64 for each of the {len(x0)} pictures; got {seed.dtype}, "
+        raise ValueError(f"seed must hold one int64 for each of the {len(x0)} images; got {seed.dtype}, "
                          f"{tuple(seed.shape)}. torch.randint(2**62, (B,), generator=...) draws some.")
 
 
 @jit
-def _mixed(x0_ptr, at, mask, a, b, eps):
-    return a * tl.load(x0_ptr + at, mask, 0.0).to(tl.float32) + b * eps
+def _mixed(x0_ptr, offset, mask, a, b, eps):
+    return a * tl.load(x0_ptr + offset, mask, 0.0).to(tl.float32) + b * eps
 
 
 @jit
-def _places(n, BLOCK: tl.constexpr):
-    """The counters of this program, and where the first of their four numbers stands in the batch."""
+def _offsets(n, BLOCK: tl.constexpr):
+    """The counters of this program, and the offsets of the first of their four numbers in the batch."""
     i = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     return i, tl.program_id(0).to(tl.int64) * n + i
 
 
 @jit
 def _mix_kernel(x0_ptr, seed_ptr, a_ptr, b_ptr, xt_ptr, n, quarter, BLOCK: tl.constexpr):
-    picture = tl.program_id(0)
-    i, at = _places(n, BLOCK)
-    a, b = tl.load(a_ptr + picture), tl.load(b_ptr + picture)
-    eps0, eps1, eps2, eps3 = tl.randn4x(tl.load(seed_ptr + picture), i)
+    image = tl.program_id(0)
+    i, offset = _offsets(n, BLOCK)
+    a, b = tl.load(a_ptr + image), tl.load(b_ptr + image)
+    eps0, eps1, eps2, eps3 = tl.randn4x(tl.load(seed_ptr + image), i)
     mask0 = i < quarter
     mask1, mask2, mask3 = [mask0 & (i + k * quarter < n) for k in (1, 2, 3)]
-    at1, at2, at3 = [at + k * quarter for k in (1, 2, 3)]
-    tl.store(xt_ptr + at, _mixed(x0_ptr, at, mask0, a, b, eps0), mask0)
-    tl.store(xt_ptr + at1, _mixed(x0_ptr, at1, mask1, a, b, eps1), mask1)
-    tl.store(xt_ptr + at2, _mixed(x0_ptr, at2, mask2, a, b, eps2), mask2)
-    tl.store(xt_ptr + at3, _mixed(x0_ptr, at3, mask3, a, b, eps3), mask3)
+    offset1, offset2, offset3 = [offset + k * quarter for k in (1, 2, 3)]
+    tl.store(xt_ptr + offset, _mixed(x0_ptr, offset, mask0, a, b, eps0), mask0)
+    tl.store(xt_ptr + offset1, _mixed(x0_ptr, offset1, mask1, a, b, eps1), mask1)
+    tl.store(xt_ptr + offset2, _mixed(x0_ptr, offset2, mask2, a, b, eps2), mask2)
+    tl.store(xt_ptr + offset3, _mixed(x0_ptr, offset3, mask3, a, b, eps3), mask3)
 
 
 @jit
-def _off(output_ptr, x0_ptr, at, mask, a, b, eps):
+def _difference(output_ptr, x0_ptr, offset, mask, a, b, eps):
     """Output minus target."""
-    output = tl.load(output_ptr + at, mask, 0.0).to(tl.float32)
-    return tl.where(mask, output - _mixed(x0_ptr, at, mask, a, b, eps), 0.0)
+    output = tl.load(output_ptr + offset, mask, 0.0).to(tl.float32)
+    return tl.where(mask, output - _mixed(x0_ptr, offset, mask, a, b, eps), 0.0)
 
 
 @jit
-def _error_kernel(output_ptr, x0_ptr, seed_ptr, a_ptr, b_ptr, parts_ptr, grow_ptr, slope_ptr, n, quarter,
+def _error_kernel(output_ptr, x0_ptr, seed_ptr, a_ptr, b_ptr, parts_ptr, grad_error_ptr, grad_ptr, n, quarter,
                   GRADIENT: tl.constexpr, BLOCK: tl.constexpr):
-    picture = tl.program_id(0)
-    i, at = _places(n, BLOCK)
-    a, b = tl.load(a_ptr + picture), tl.load(b_ptr + picture)
-    eps0, eps1, eps2, eps3 = tl.randn4x(tl.load(seed_ptr + picture), i)
+    image = tl.program_id(0)
+    i, offset = _offsets(n, BLOCK)
+    a, b = tl.load(a_ptr + image), tl.load(b_ptr + image)
+    eps0, eps1, eps2, eps3 = tl.randn4x(tl.load(seed_ptr + image), i)
     mask0 = i < quarter
     mask1, mask2, mask3 = [mask0 & (i + k * quarter < n) for k in (1, 2, 3)]
-    off0 = _off(output_ptr, x0_ptr, at, mask0, a, b, eps0)
-    off1 = _off(output_ptr, x0_ptr, at + quarter, mask1, a, b, eps1)
-    off2 = _off(output_ptr, x0_ptr, at + 2 * quarter, mask2, a, b, eps2)
-    off3 = _off(output_ptr, x0_ptr, at + 3 * quarter, mask3, a, b, eps3)
+    diff0 = _difference(output_ptr, x0_ptr, offset, mask0, a, b, eps0)
+    diff1 = _difference(output_ptr, x0_ptr, offset + quarter, mask1, a, b, eps1)
+    diff2 = _difference(output_ptr, x0_ptr, offset + 2 * quarter, mask2, a, b, eps2)
+    diff3 = _difference(output_ptr, x0_ptr, offset + 3 * quarter, mask3, a, b, eps3)
     if GRADIENT:
-        factor = 2 * tl.load(grow_ptr + picture) / n
-        tl.store(slope_ptr + at, factor * off0, mask0)
-        tl.store(slope_ptr + at + quarter, factor * off1, mask1)
-        tl.store(slope_ptr + at + 2 * quarter, factor * off2, mask2)
-        tl.store(slope_ptr + at + 3 * quarter, factor * off3, mask3)
+        factor = 2 * tl.load(grad_error_ptr + image) / n
+        tl.store(grad_ptr + offset, factor * diff0, mask0)
+        tl.store(grad_ptr + offset + quarter, factor * diff1, mask1)
+        tl.store(grad_ptr + offset + 2 * quarter, factor * diff2, mask2)
+        tl.store(grad_ptr + offset + 3 * quarter, factor * diff3, mask3)
     else:
-        squares = tl.sum(off0 * off0 + off1 * off1 + off2 * off2 + off3 * off3, 0)
-        tl.store(parts_ptr + picture * tl.num_programs(1) + tl.program_id(1), squares)
+        squares = tl.sum(diff0 * diff0 + diff1 * diff1 + diff2 * diff2 + diff3 * diff3, 0)
+        tl.store(parts_ptr + image * tl.num_programs(1) + tl.program_id(1), squares)
 
 
 def _grid(x: Tensor) -> tuple[tuple[int, int], int, int]:
-    """Programs, numbers of a picture, and a quarter of them."""
+    """The grid of programs, the elements of an image, and a quarter of them, rounded up."""
     n = x[0].numel()
     quarter = -(-n // 4)
     return (len(x), -(-quarter // BLOCK)), n, quarter
@@ -200,13 +200,14 @@ def launch_error(output: Tensor, x0: Tensor, seed: Tensor, a: Tensor, b: Tensor)
     return parts.sum(1) / n
 
 
-def launch_error_backward(grow: Tensor, output: Tensor, x0: Tensor, seed: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """Its gradient in the output, for the gradients `grow` (B,) of its results; the noise is computed once more."""
-    slope = torch.empty_like(output)
+def launch_error_backward(grad_error: Tensor, output: Tensor, x0: Tensor, seed: Tensor, a: Tensor,
+                          b: Tensor) -> Tensor:
+    """The gradient with respect to output, for the gradients `grad_error` (B,); the noise is recomputed."""
+    grad = torch.empty_like(output)
     grid, n, quarter = _grid(x0)
-    _error_kernel[grid](output, x0, seed.contiguous(), a.contiguous(), b.contiguous(), grow, grow.contiguous(), slope,
-                        n, quarter, GRADIENT=True, BLOCK=BLOCK, num_warps=4)
-    return slope
+    _error_kernel[grid](output, x0, seed.contiguous(), a.contiguous(), b.contiguous(), grad_error,
+                        grad_error.contiguous(), grad, n, quarter, GRADIENT=True, BLOCK=BLOCK, num_warps=4)
+    return grad
 
 
 @torch.library.custom_op("course::q_sample", mutates_args=())
@@ -222,11 +223,11 @@ def _error_op(output: Tensor, x0: Tensor, seed: Tensor, a: Tensor, b: Tensor) ->
 
 
 @torch.library.custom_op("course::squared_error_backward", mutates_args=())
-def _error_backward_op(grow: Tensor, output: Tensor, x0: Tensor, seed: Tensor, a: Tensor, b: Tensor) -> Tensor:
+def _error_backward_op(grad_error: Tensor, output: Tensor, x0: Tensor, seed: Tensor, a: Tensor, b: Tensor) -> Tensor:
     if interpreted() and output.dtype != torch.float64:
-        return launch_error_backward(grow, output, x0, seed, a, b)
-    off = output - mix_reference(x0, seed, a, b)
-    return _times(2 * grow / x0[0].numel(), off).to(output.dtype)
+        return launch_error_backward(grad_error, output, x0, seed, a, b)
+    difference = output - mix_reference(x0, seed, a, b)
+    return _times(2 * grad_error / x0[0].numel(), difference).to(output.dtype)
 
 
 def _wide(x: Tensor) -> torch.dtype:
@@ -244,19 +245,19 @@ def _(output, x0, seed, a, b):
 
 
 @_error_backward_op.register_fake
-def _(grow, output, x0, seed, a, b):
+def _(grad_error, output, x0, seed, a, b):
     return torch.empty_like(output)
 
 
-def _keep(ctx, inputs, output):
+def _setup_context(ctx, inputs, output):
     ctx.save_for_backward(*inputs)
 
 
-def _gradients(ctx, grow):
-    return _error_backward_op(grow, *ctx.saved_tensors), None, None, None, None
+def _backward(ctx, grad_error):
+    return _error_backward_op(grad_error, *ctx.saved_tensors), None, None, None, None
 
 
-_error_op.register_autograd(_gradients, setup_context=_keep)
+_error_op.register_autograd(_backward, setup_context=_setup_context)
 if triton is not None:
     _mix_op.register_kernel("cuda")(launch)
     _error_op.register_kernel("cuda")(launch_error)

@@ -1,4 +1,4 @@
-"""Figures and widgets: one style, and every picture with a caption and a description for those who cannot see it."""
+"""Figures and widgets in one style; every figure has a caption and an alt text."""
 
 from course_utils.show.activation_explorer import activation_explorer
 from course_utils.show.architecture import architecture, trace
@@ -7,7 +7,7 @@ from course_utils.show.figures import (
     arrows,
     compare,
     curves,
-    draw_picture,
+    draw_image,
     draw_points,
     equation,
     figure,
@@ -24,5 +24,5 @@ from course_utils.show.sampler_explorer import sampler_explorer
 from course_utils.show.widgets import Explorer, play
 
 __all__ = ["Explorer", "activation_explorer", "architecture", "arrows", "before_after", "compare", "curves",
-           "draw_picture", "draw_points", "equation", "figure", "grid", "guidance_explorer", "heat", "hole_painter",
+           "draw_image", "draw_points", "equation", "figure", "grid", "guidance_explorer", "heat", "hole_painter",
            "images", "play", "points", "prompt_box", "roofline", "sampler_explorer", "trace"]

@@ -1,4 +1,4 @@
-"""The widget of notebook 03: what each part of the network makes of a picture at a chosen noise level."""
+"""The widget of notebook 03: the activations of each part of the network at a chosen noise level."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from torch import Tensor, nn
 from course_utils.diffusion import NoiseSchedule
 from course_utils.runtime import seeded
 from course_utils.show.architecture import shape, trace
-from course_utils.show.figures import STYLE, WIDTH, draw_picture, plt
+from course_utils.show.figures import STYLE, WIDTH, draw_image, plt
 from course_utils.show.widgets import Explorer
 
 CHANNELS, COLUMNS = 24, 8
 
 
-def activation_explorer(network: nn.Module, picture: Tensor, schedule: NoiseSchedule | None = None) -> Explorer:
-    """Choose a part and a time; see 24 of its channels for `picture` (C, H, W) in [-1, 1] at that noise level.
+def activation_explorer(network: nn.Module, image: Tensor, schedule: NoiseSchedule | None = None) -> Explorer:
+    """Choose a part and a time; see up to 24 of its channels for `image` (C, H, W) in [-1, 1] at that noise level.
 
-    `network` takes (xt (1, C, H, W), t (1,)) and answers with the expected picture. A channel is drawn from its lowest
-    value (dark) to its highest (light). They are those that vary most from place to place at half of all times, and
-    keep their order at the others, so that a channel can be followed.
+    `network` takes (xt (1, C, H, W), t (1,)) and predicts x0. Each channel is drawn from its minimum (dark) to its
+    maximum (light). The channels are those with the largest spatial variance at t = T / 2, in the same order at every
+    t, so that a channel can be followed.
     """
     schedule = schedule or NoiseSchedule.cosine()
-    eps = torch.randn(picture.shape, generator=seeded(0))
-    where = next(network.parameters()).device
+    eps = torch.randn(image.shape, generator=seeded(0))
+    device = next(network.parameters()).device
 
-    # The picture and the words about it come from the same pass
+    # The figure and its description come from the same forward pass
     @lru_cache(1)
     def run(t: int) -> list[dict]:
-        xt = schedule.jump(picture, t, eps)[None]
-        return trace(network, xt.to(where), torch.tensor([t], device=where))
+        xt = schedule.jump(image, t, eps)[None]
+        return trace(network, xt.to(device), torch.tensor([t], device=device))
 
-    halfway = {row["name"]: _maps(row["gives"][0][0], picture) for row in run(schedule.T // 2) if _drawable(row)}
+    halfway = {row["name"]: _maps(row["outputs"][0][0], image) for row in run(schedule.T // 2) if _drawable(row)}
     order = {name: maps.flatten(1).std(1).argsort(descending=True)[:CHANNELS] for name, maps in halfway.items()}
 
     def look(part: str, t: int) -> tuple[dict, dict, Tensor]:
-        """The part's row, the network's own, and the maps (channels, h, w) that the part gave."""
+        """The row of the part, the row of the whole network, and the part's activations (channels, h, w)."""
         rows = {row["name"]: row for row in run(t)}
-        return rows[part], rows[""], _maps(rows[part]["gives"][0][0], picture)
+        return rows[part], rows[""], _maps(rows[part]["outputs"][0][0], image)
 
     def draw(part: str, t: int):
         row, whole, maps = look(part, t)
@@ -49,9 +49,9 @@ def activation_explorer(network: nn.Module, picture: Tensor, schedule: NoiseSche
         with plt.rc_context(STYLE | {"figure.constrained_layout.use": False}):
             height, tile = max(2.75, 0.86 * lines + 0.3), 0.86
             fig = plt.figure(figsize=(WIDTH, height))
-            for k, (name, shown) in enumerate((("in", whole["takes"][0][0]), ("answer", whole["gives"][0][0]))):
+            for k, (name, shown) in enumerate((("in", whole["inputs"][0][0]), ("out", whole["outputs"][0][0]))):
                 axis = fig.add_axes((0.01, 1 - (0.26 + k * 1.32 + 1.05) / height, 1.05 / WIDTH, 1.05 / height))
-                draw_picture(axis, shown)
+                draw_image(axis, shown)
                 axis.set_title(f"{name}, t = {t}" if name == "in" else name, fontsize=9, pad=3)
             for k, channel in enumerate(channels):
                 x, y = 1.9 + k % COLUMNS * (tile + 0.02), 0.26 + k // COLUMNS * (tile + 0.02)
@@ -60,18 +60,18 @@ def activation_explorer(network: nn.Module, picture: Tensor, schedule: NoiseSche
                 axis.axis("off")
                 axis.text(0.03, 0.96, channel, transform=axis.transAxes, va="top", fontsize=7.5,
                           bbox={"facecolor": "white", "linewidth": 0, "pad": 0.8})
-            title = f"{part}: {row['kind']}, gives {shape(row)}; {len(channels)} channels with their numbers"
+            title = f"{part}: {row['kind']}, output {shape(row)}; {len(channels)} channels with their indices"
             fig.text(1.9 / WIDTH, 1 - 0.18 / height, title, fontsize=9.5)
         return fig
 
     def describe(part: str, t: int) -> str:
         row, _, maps = look(part, t)
-        lively, channels = maps.flatten(1).var(1), order[part].tolist()
-        share = (lively[channels].sum() / lively.sum()).item()
-        return (f"The picture at t = {t}, the network's answer, and {len(channels)} small maps of what {part} "
-                f"({row['kind']}, {shape(row)}) gives, dark where a channel is low and light where it is high, from "
-                f"channel {channels[0]} to channel {channels[-1]}. They hold {100 * share:.0f}% of all variation in "
-                f"its {len(lively)} channels.")
+        variance, channels = maps.flatten(1).var(1), order[part].tolist()
+        share = (variance[channels].sum() / variance.sum()).item()
+        return (f"The noisy image at t = {t}, the network's output, and {len(channels)} small maps of the activations "
+                f"of {part} ({row['kind']}, {shape(row)}), dark where a channel is low and light where it is high, "
+                f"from channel {channels[0]} to channel {channels[-1]}. They hold {100 * share:.0f}% of the variance "
+                f"of its {len(variance)} channels.")
 
     names = list(order)
     controls = {
@@ -80,18 +80,18 @@ def activation_explorer(network: nn.Module, picture: Tensor, schedule: NoiseSche
                                   description="t", continuous_update=False, layout=ipywidgets.Layout(width="60%")),
     }
     return Explorer(draw, controls, describe,
-                    "The activation explorer: what a part of the network gives, at a chosen noise level", photo=True)
+                    "The activation explorer: the output of a part of the network, at a chosen noise level", photo=True)
 
 
 def _drawable(row: dict) -> bool:
-    """Does the part give maps, or tokens that are one? The network itself does not count."""
-    return bool(row["name"]) and len(row["gives"]) == 1 and row["gives"][0].ndim in (3, 4)
+    """Whether a part, not the whole network, has one output of feature maps or tokens."""
+    return bool(row["name"]) and len(row["outputs"]) == 1 and row["outputs"][0].ndim in (3, 4)
 
 
-def _maps(given: Tensor, picture: Tensor) -> Tensor:
-    """What a part gives to one picture, tokens (N, C) or maps (C, h, w), as maps (C, h, w)."""
-    given = given.float().cpu()
-    if given.ndim == 3:
-        return given
-    tall = round((len(given) * picture.shape[-2] / picture.shape[-1]) ** 0.5)
-    return given.T.unflatten(1, (tall, len(given) // tall))
+def _maps(output: Tensor, image: Tensor) -> Tensor:
+    """A part's output for one image, tokens (N, C) or feature maps (C, h, w), as feature maps (C, h, w)."""
+    output = output.float().cpu()
+    if output.ndim == 3:
+        return output
+    height = round((len(output) * image.shape[-2] / image.shape[-1]) ** 0.5)
+    return output.T.unflatten(1, (height, len(output) // height))

@@ -1,4 +1,4 @@
-"""A network's picture, drawn from one forward pass: what ran, in which order, and what went where."""
+"""A diagram of a network, drawn from one forward pass: its modules in the order of execution, and their skips."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from itertools import groupby
 import torch
 from torch import Tensor, nn
 
-from course_utils.show.figures import STYLE, WIDTH, draw_picture, figure, plt
+from course_utils.show.figures import STYLE, WIDTH, draw_image, figure, plt
 
-# A fill for each kind of part, light enough for black text on it; in grey prints the names tell them apart
+# A fill for each kind of part, light enough for black text; in greyscale prints the names tell them apart
 FILLS = {"Conv2d": "#DCEAF5", "ResidualBlock": "#FBE3CF", "TransformerBlock": "#D3EFE4", "TimeEmbedding": "#F6E3EE"}
-TOLD = "#CC79A7"  # the dot on parts that are told the time
-READS = "#009E73"  # the way of what was read
-HIGH, GAP, ARM = 0.44, 0.16, 2.02  # inches: a box, the space between two, the width of a box on the arms
+CONDITIONED = "#CC79A7"  # the dot on parts that take the time embedding
+TEXT = "#009E73"  # the arrows from the text encoder
+HIGH, GAP, ARM = 0.44, 0.16, 2.02  # inches: height of a box, space between two, width of a box on the arms
 
 
 def parts(network: nn.Module, name: str = "") -> dict[str, nn.Module]:
-    """The network's parts by name: whatever holds a list of modules is opened, all else is one part."""
+    """The network's parts by name: a module that holds a ModuleList is split up, any other is one part."""
     found = {}
     for child, module in network.named_children():
         inside = [module, *module.children()]
@@ -30,18 +30,19 @@ def parts(network: nn.Module, name: str = "") -> dict[str, nn.Module]:
 
 
 def trace(network: nn.Module, *inputs, **conditions) -> list[dict]:
-    """What each module did in one forward pass, in the order they finished; the last row is the network itself.
+    """A row for each module of one forward pass, in the order they finished; the last row is the whole network.
 
-    A row has name, kind, parameters, takes and gives (lists of tensors). Modules inside a part (see `parts`) have none.
+    A row has name, kind, parameters, inputs and outputs (lists of tensors). Modules inside a part (see `parts`) have
+    no row.
     """
     rows, shown = [], parts(network)
     opened = {name: module for name, module in network.named_modules() if any(p.startswith(name) for p in shown)}
 
     def note(name: str):
-        def hook(module, takes, gives):
+        def hook(module, inputs, outputs):
             count = sum(p.numel() for p in module.parameters())
             rows.append({"name": name, "kind": type(module).__name__, "parameters": count,
-                         "takes": _tensors(takes), "gives": _tensors(gives)})
+                         "inputs": _tensors(inputs), "outputs": _tensors(outputs)})
         return hook
 
     hooks = [module.register_forward_hook(note(name)) for name, module in (opened | shown).items()]
@@ -54,61 +55,61 @@ def trace(network: nn.Module, *inputs, **conditions) -> list[dict]:
     return rows
 
 
-def architecture(rows: list[dict], caption: str, alt: str | None = None, reader: Sequence[dict] = ()) -> None:
-    """The U of a network from the rows of `trace`: a box a part, an arrow for each tensor that is used again later.
+def architecture(rows: list[dict], caption: str, alt: str | None = None, text_encoder: Sequence[dict] = ()) -> None:
+    """Draw a U-Net from the rows of `trace`: a box for each part, an arrow for each skip connection.
 
-    A box stands at the level of the size it gives; a dot marks a part that is told the time. `reader` holds the rows of
-    a network whose tokens the middle's blocks take, and is drawn under them; its summary goes where the time goes.
-    `alt` is made from the rows when it is not given.
+    A box is placed at the level of its output's resolution; a dot marks a part that takes the time embedding.
+    `text_encoder` holds the rows of the network whose tokens the middle attends to; it is drawn below the middle, and
+    its summary is added to the time embedding. `alt` is derived from the rows when it is not given.
     """
-    drawing = _U(rows, reader)
-    figure(drawing.draw(), caption, alt or drawing.words())
+    drawing = _U(rows, text_encoder)
+    figure(drawing.draw(), caption, alt or drawing.describe())
 
 
 def shape(row: dict) -> str:
-    """The shape a row's part gives to each picture, in words: "16 x 16 x 64", "64 tokens x 192", "192"."""
-    given = row["gives"][0][0]
-    return f"{len(given)} tokens x {given.shape[1]}" if given.ndim == 2 else _sizes(given)
+    """The output shape of a row's part for one image, as text: "16 x 16 x 64", "64 tokens x 192", "192"."""
+    output = row["outputs"][0][0]
+    return f"{len(output)} tokens x {output.shape[1]}" if output.ndim == 2 else _sizes(output)
 
 
 class _U:
-    """Where the boxes stand: levels from the largest picture down, each with a left arm, a right arm, or a middle."""
+    """The layout of the boxes: levels from the highest resolution down, with a left arm, a right arm and a middle."""
 
-    def __init__(self, rows: list[dict], reader: Sequence[dict] = ()):
-        self.reader = [row for row in reader if row["name"] and row["gives"][0].ndim == 3]
+    def __init__(self, rows: list[dict], text_encoder: Sequence[dict] = ()):
+        self.text_encoder = [row for row in text_encoder if row["name"] and row["outputs"][0].ndim == 3]
         names = [row["name"] for row in rows]
         inner = [row for row in rows if not any(other.startswith(row["name"] + ".") for other in names)]
-        self.boxes = [row for row in inner if row["name"] and row["gives"][0].ndim > 2]
-        self.beside = [row for row in inner if row["name"] and row["gives"][0].ndim == 2]
+        self.boxes = [row for row in inner if row["name"] and row["outputs"][0].ndim > 2]
+        self.beside = [row for row in inner if row["name"] and row["outputs"][0].ndim == 2]
         self.whole = next((row for row in rows if not row["name"]), None)
         self.skips = self._skips([row for row in rows if row not in inner])
         self._levels()
 
     def _skips(self, opened: list[dict]) -> list[tuple[dict, dict]]:
-        """Pairs (from, to): a tensor that one box gave, and an opened part, not the next to run, takes as it is."""
+        """Pairs (from, to): the output of one box that a module other than the next takes unchanged."""
         found = []
         for whole in opened:
             inside = [i for i, box in enumerate(self.boxes) if box["name"].startswith(whole["name"] + ".")]
             for i, box in enumerate(self.boxes[: inside[0]] if whole["name"] and inside else ()):
-                used = any(given is taken for given in box["gives"] for taken in whole["takes"])
+                used = any(given is taken for given in box["outputs"] for taken in whole["inputs"])
                 if used and i < inside[0] - 1:
-                    # It joins where the sizes agree: after what makes the picture larger
+                    # It is concatenated where the resolutions agree: after the upsampling
                     same = [j for j in inside if self._size(j) == self._size(i)]
                     found.append((box, self.boxes[(same or inside)[0]]))
         return found
 
     def _size(self, i: int) -> int:
-        """Height of what box i gives; tokens have that of the last picture before them."""
-        while self.boxes[i]["gives"][0].ndim < 4:
+        """Height of the output of box i; for tokens, that of the last feature map before them."""
+        while self.boxes[i]["outputs"][0].ndim < 4:
             i -= 1
-        return self.boxes[i]["gives"][0].shape[-2]
+        return self.boxes[i]["outputs"][0].shape[-2]
 
     def _levels(self) -> None:
         sizes = [self._size(i) for i in range(len(self.boxes))]
         lowest = min(sizes)
         last = len(sizes) - 1 - sizes[::-1].index(lowest)
-        tokens = [i for i, box in enumerate(self.boxes) if box["gives"][0].ndim == 3]
-        # Without a transformer the lowest level's own boxes turn round at its end
+        tokens = [i for i, box in enumerate(self.boxes) if box["outputs"][0].ndim == 3]
+        # Without a transformer, the lowest level runs down to its last box
         turn = tokens[0] if tokens else last
         self.middle = [self.boxes[i] for i in tokens]
         self.places, self.sizes, y = {}, sorted(set(sizes), reverse=True), 0.0
@@ -125,7 +126,7 @@ class _U:
         """The figure."""
         step = min(0.28, 1.0 / max(1, len(self.sizes)))
         top = 1.12 if self.whole else 0.3
-        height = self.bottom + top + (1.72 if self.reader else 0.12)
+        height = self.bottom + top + (1.72 if self.text_encoder else 0.12)
         with plt.rc_context(STYLE | {"figure.constrained_layout.use": False}):
             fig = plt.figure(figsize=(WIDTH, height))
             axis = fig.add_axes((0, 0, 1, 1))
@@ -145,16 +146,16 @@ class _U:
         for k, box in enumerate(self.beside):
             y = 0.34 + k * (HIGH + GAP)
             self._box(box, (WIDTH - ARM) / 2, y, ARM, HIGH)
-            axis.plot((WIDTH - ARM) / 2 - 0.16, y + HIGH / 2, "o", color=TOLD, ms=7)
-        if self.reader:
-            self._reads(self.bottom + top)
+            axis.plot((WIDTH - ARM) / 2 - 0.16, y + HIGH / 2, "o", color=CONDITIONED, ms=7)
+        if self.text_encoder:
+            self._draw_text_encoder(self.bottom + top)
         if self.beside:
-            axis.text(WIDTH / 2, 0.24, "told to every part with a dot:", ha="center", fontsize=8.5)
-        self._pictures(fig, height)
+            axis.text(WIDTH / 2, 0.24, "input to every part with a dot:", ha="center", fontsize=8.5)
+        self._images(fig, height)
         return fig
 
     def _middle(self, top: float, indent: float) -> None:
-        """The tokens' blocks, one behind the other between the arms; as one box where they have no room."""
+        """The transformer blocks, side by side between the arms; as one box where there is no room."""
         left, right = 0.08 + indent + ARM + GAP, WIDTH - 0.08 - indent - ARM
         wide, high = (right - left) / max(1, len(self.middle)), 0.86
         if wide - GAP < 0.6 and self.middle:
@@ -164,33 +165,33 @@ class _U:
         for k, box in enumerate(self.middle):
             self._box(box, left + k * wide, self.bottom + top - high, wide - GAP, high, of=1)
 
-    def _reads(self, floor: float) -> None:
-        """The reader's boxes under the middle, and the ways of its tokens into the middle and of its summary."""
+    def _draw_text_encoder(self, floor: float) -> None:
+        """The text encoder's boxes below the middle, and the arrows of its tokens and of its summary."""
         places = [self.where[box["name"]] for box in self.middle]
         left, right = places[0][0], places[-1][0] + places[-1][2] + GAP
-        wide, high = (right - left) / len(self.reader), 0.86
-        for k, box in enumerate(self.reader):
+        wide, high = (right - left) / len(self.text_encoder), 0.86
+        for k, box in enumerate(self.text_encoder):
             self._box(box, left + k * wide, floor + 0.74, wide - GAP, high, of=1)
             if k:
                 self._arrow((left + k * wide - GAP, floor + 1.17), (left + k * wide, floor + 1.17))
         level, last = floor + 0.36, right - GAP - (wide - GAP) / 2
         ends = sorted({x + w / 2 for x, _, w, _ in places})
-        self.axis.plot([last, last, ends[0]], [floor + 0.74, level, level], color=READS, lw=2.0)
+        self.axis.plot([last, last, ends[0]], [floor + 0.74, level, level], color=TEXT, lw=2.0)
         for x in ends:
-            self._arrow((x, level), (x, floor), READS, 2.0)
-        look = {"fontsize": 8.5, "va": "center", "color": READS}
-        self.axis.text(left, floor + 0.55, f"{shape(self.reader[-1])}, beside the keys and values", **look)
-        for box in self._summed():
+            self._arrow((x, level), (x, floor), TEXT, 2.0)
+        look = {"fontsize": 8.5, "va": "center", "color": TEXT}
+        self.axis.text(left, floor + 0.55, f"{shape(self.text_encoder[-1])}, beside the keys and values", **look)
+        for box in self._summary_parts():
             x, y, w, h = self.where[box["name"]]
-            self._arrow((x + w / 2, y + h + 0.36), (x + w / 2, y + h), READS, 2.0)
+            self._arrow((x + w / 2, y + h + 0.36), (x + w / 2, y + h), TEXT, 2.0)
             self.axis.text(x + w / 2 + 0.1, y + h + 0.27, f"summary: {_vectors(box)[0].shape[1]}", **look)
 
-    def _summed(self) -> list[dict]:
-        """The parts beside the time's that take a vector: the reader's summary."""
+    def _summary_parts(self) -> list[dict]:
+        """The parts, other than the time embedding, that take a vector: the text encoder's summary."""
         return [box for box in self.beside if _vectors(box)]
 
     def _box(self, row: dict, x: float, y: float, wide: float, high: float, of: int = 0) -> None:
-        """A part: two lines on the arms and beside them; in the middle narrow, with `of` parts in one box."""
+        """The box of a part: two lines of text, or narrow in the middle, for `of` parts in one box."""
         self.where[row["name"]] = (x, y, wide, high)
         look = {"facecolor": FILLS.get(row["kind"], "#EEEEEE"), "edgecolor": "#333333", "linewidth": 0.9}
         self.axis.add_patch(plt.Rectangle((x, y), wide, high, **look))
@@ -205,8 +206,8 @@ class _U:
         look = {"ha": "center", "va": "center", "linespacing": 1.15}
         self.axis.text(x + wide / 2, y + 0.12, title, fontsize=size, fontweight="bold", **look)
         self.axis.text(x + wide / 2, y + (0.53 if of else 0.31), text, fontsize=size - 0.6, **look)
-        if row["gives"][0].ndim > 2 and _vectors(row):
-            self.axis.plot(x, y, "o", color=TOLD, ms=6.5)
+        if row["outputs"][0].ndim > 2 and _vectors(row):
+            self.axis.plot(x, y, "o", color=CONDITIONED, ms=6.5)
 
     def _flow(self, before: dict, after: dict) -> None:
         (x, y, w, h), (u, v, _, q) = self.where[before["name"]], self.where[after["name"]]
@@ -220,14 +221,14 @@ class _U:
         else:
             middle = min(x, u) + ARM / 2
             self._arrow((middle, y), (middle, v + q))
-            times = _height(after["takes"]) // max(1, _height(before["gives"]))
+            times = _height(after["inputs"]) // max(1, _height(before["outputs"]))
             if times > 1:
                 self.axis.text(middle + 0.08, (y + v + q) / 2, f"x {times}", va="center", fontsize=8.5)
 
     def _skip(self, start: dict, end: dict) -> None:
         (x, y, w, h), (u, v, _, q) = self.where[start["name"]], self.where[end["name"]]
         self._arrow((x + w, y + h / 2), (u, v + q / 2), "#0072B2", 2.0)
-        text = f"skip: {shape(start)}, laid beside: {end['takes'][0].shape[1]} channels"
+        text = f"skip: {shape(start)}, concatenated: {end['inputs'][0].shape[1]} channels"
         self.axis.text((x + w + u) / 2, (y + v + h) / 2 - 0.06, text, ha="center", va="bottom", fontsize=8.5,
                        color="#0072B2")
 
@@ -235,35 +236,35 @@ class _U:
         look = {"arrowstyle": "-|>", "color": colour, "lw": width, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 11}
         self.axis.annotate("", end, start, arrowprops=look)
 
-    def _pictures(self, fig, height: float) -> None:
-        """The picture that went in and the one that came out, above the arms."""
+    def _images(self, fig, height: float) -> None:
+        """The input and output images, above the arms."""
         tall = 0.95
-        for side, key, box in (("in", "takes", self.boxes[0]), ("out", "gives", self.boxes[-1])):
-            picture = self.whole[key][0][0] if self.whole else None
-            if picture is None or picture.ndim != 3 or picture.shape[0] not in (1, 3):
+        for side, key, box in (("in", "inputs", self.boxes[0]), ("out", "outputs", self.boxes[-1])):
+            image = self.whole[key][0][0] if self.whole else None
+            if image is None or image.ndim != 3 or image.shape[0] not in (1, 3):
                 continue
             x, y, w, _ = self.where[box["name"]]
             middle, entering = x + w / 2, box[key][0][0]
             axis = fig.add_axes(((middle - tall / 2) / WIDTH, 1 - (0.08 + tall) / height, tall / WIDTH, tall / height))
-            draw_picture(axis, picture)
+            draw_image(axis, image)
             look = {"fontsize": 8.5, "va": "center", "ha": "left" if side == "in" else "right"}
             aside = 1 if side == "in" else -1
-            self.axis.text(middle + aside * (tall / 2 + 0.08), 0.08 + tall / 2, f"{side}:\n{_sizes(picture)}", **look)
+            self.axis.text(middle + aside * (tall / 2 + 0.08), 0.08 + tall / 2, f"{side}:\n{_sizes(image)}", **look)
             ends = ((middle, 0.1 + tall), (middle, y))
             self._arrow(*(ends if side == "in" else ends[::-1]))
-            if entering.shape != picture.shape:
+            if entering.shape != image.shape:
                 how = "unshuffled" if side == "in" else "to be shuffled"
                 self.axis.text(middle + 0.08 * aside, (0.1 + tall + y) / 2, f"{how}: {_sizes(entering)}", **look)
 
-    def words(self) -> str:
-        """The drawing in words."""
+    def describe(self) -> str:
+        """The alt text of the drawing."""
         skips = [f"from {start['name']} to {end['name']}" for start, end in self.skips]
         runs = [f"{', '.join(names)} at {size} x {size}" for size, names in self._runs()]
-        told = [box["name"] for box in self._summed()]
-        read = (f" Below, {', '.join(row['name'] for row in self.reader)}, with arrows up into "
-                f"{' and '.join(['the middle', *told])}.")
+        summary = [box["name"] for box in self._summary_parts()]
+        below = (f" Below, {', '.join(row['name'] for row in self.text_encoder)}, with arrows up into "
+                 f"{' and '.join(['the middle', *summary])}.")
         return (f"A U of {len(self.boxes)} boxes, from upper left down and up again: {'; '.join(runs)}. "
-                f"Arrows across the U: {', '.join(skips) or 'none'}.{read if self.reader else ''}")
+                f"Arrows across the U: {', '.join(skips) or 'none'}.{below if self.text_encoder else ''}")
 
     def _runs(self):
         indexed = [(self._size(i), box["name"]) for i, box in enumerate(self.boxes)]
@@ -272,26 +273,26 @@ class _U:
 
 
 def _tensors(values) -> list[Tensor]:
-    """All tensors among a module's inputs or outputs."""
+    """The tensors among a module's inputs or outputs."""
     values = values if isinstance(values, (tuple, list)) else (values,)
     return [value for value in values if isinstance(value, Tensor)]
 
 
 def _vectors(row: dict) -> list[Tensor]:
-    """What a part takes that is one vector for each picture (B, n), as the time is."""
-    return [taken for taken in row["takes"] if taken.ndim == 2 and taken.is_floating_point()]
+    """The inputs of a part that are one vector for each image (B, n), such as the time embedding."""
+    return [taken for taken in row["inputs"] if taken.ndim == 2 and taken.is_floating_point()]
 
 
 def _height(tensors: list[Tensor]) -> int:
-    """Height of the first picture (B, C, H, W) among them; 0 when there is none."""
+    """Height of the first image (B, C, H, W) among them; 0 when there is none."""
     return next((x.shape[-2] for x in tensors if x.ndim == 4), 0)
 
 
 def _sizes(x: Tensor) -> str:
-    """Height, width, channels of a picture (C, H, W); the length of a vector."""
+    """Height x width x channels of an image (C, H, W), or the length of a vector, as text."""
     return " x ".join(map(str, (*x.shape[1:], len(x))))
 
 
 def _count(n: int) -> str:
-    """A number of parameters, short."""
+    """A number of parameters, abbreviated."""
     return f"{n / 1e6:.2f}M" if n >= 1e6 else f"{n / 1e3:.0f}k" if n >= 1e4 else f"{n / 1e3:.1f}k"

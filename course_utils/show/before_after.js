@@ -1,11 +1,11 @@
-// Two versions of a picture, one over the other, with a divider: left of it the first, right of it the second.
+// Two versions of an image, one over the other, with a divider: the first is shown left of it, the second right.
 
 function render({ model, el }) {
   const [before, after] = model.get("names");
   const root = element("div", {}, el);
   root.style.cssText = "max-width:656px;font-family:sans-serif;font-size:14px";
   chooser(model, root);
-  // Whole-number magnification, and each pixel a crisp square: smoothing would be a second, blurry super-resolution
+  // Integer magnification with crisp pixels: smoothing would be a second, blurry super-resolution
   const wide = model.get("side") * Math.max(1, Math.round(384 / model.get("side")));
   const stage = element("div", {}, root);
   stage.style.cssText = `position:relative;width:${wide}px;max-width:100%;aspect-ratio:1;background:#ddd;overflow:hidden;
@@ -15,13 +15,13 @@ function render({ model, el }) {
   const layers = [after, before].map((name) => {
     const layer = element("div", {}, stage);
     layer.style.cssText = cover;
-    const picture = element("img", { draggable: false }, layer);
-    picture.style.cssText = cover + "max-width:none;image-rendering:pixelated";
+    const image = element("img", { draggable: false }, layer);
+    image.style.cssText = cover + "max-width:none;image-rendering:pixelated";
     const tag = element("span", { textContent: name }, layer);
     tag.setAttribute("aria-hidden", "true");
     tag.style.cssText = `position:absolute;top:6px;${name === after ? "right" : "left"}:6px;padding:1px 6px;
       background:rgba(0,0,0,.65);color:#fff;border-radius:3px`;
-    return { layer, picture, name };
+    return { layer, image, name };
   });
   const line = element("div", {}, stage);
   line.style.cssText = `position:absolute;top:0;bottom:0;width:3px;margin-left:-1.5px;background:#fff;
@@ -47,11 +47,11 @@ function render({ model, el }) {
     stage.style.opacity = busy ? 0.4 : 1;
     status.textContent = busy ? `Computing ${what} ...` : model.get("before") ? what : "";
     if (busy) return;
-    for (const { layer, picture, name } of layers) {
+    for (const { layer, image, name } of layers) {
       const source = model.get(name === after ? "after" : "before");
       layer.hidden = !source;
-      picture.src = source || "data:,";
-      picture.alt = `${what}: ${name}`;
+      image.src = source || "data:,";
+      image.alt = `${what}: ${name}`;
     }
     line.hidden = !model.get("before");
   }
@@ -69,7 +69,7 @@ function render({ model, el }) {
     if (stage.hasPointerCapture(event.pointerId)) follow(event);
   });
   range.addEventListener("input", divide);
-  // Not of choice and seed: until the kernel answers, what is seen is still the picture before
+  // Not on changes of choice and seed: until the kernel answers, the previous image is still shown
   model.on("change:before change:after change:busy", draw);
   divide();
   draw();

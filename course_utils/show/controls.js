@@ -1,4 +1,4 @@
-// What the course's own widgets share: controls that work by keyboard inside JupyterLab.
+// Controls that the course's own widgets share; they work by keyboard inside JupyterLab.
 
 function element(tag, attributes, parent) {
   const made = Object.assign(document.createElement(tag), attributes);

@@ -1,4 +1,4 @@
-"""One line of notebook code, one figure with its caption and its alt text."""
+"""Figures with caption and alt text, each drawn by one line of notebook code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from IPython.display import Markdown, display
 from PIL import Image
 from torch import Tensor
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart, with line styles for grey prints
+# Okabe and Ito's colours, which colour-blind readers can tell apart, with line styles for greyscale prints
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), "-")
 STYLE = {
@@ -23,11 +23,11 @@ STYLE = {
     "axes.axisbelow": True, "font.size": 10.5, "axes.titlesize": 10.5, "legend.frameon": False,
     "lines.linewidth": 2, "image.cmap": "viridis", "image.interpolation": "nearest",
 }
-WIDTH = 9.0  # inches, the width of a notebook's page
+WIDTH = 9.0  # inches, the width of a notebook
 
 
 def grid(columns: int = 1, rows: int = 1, height: float = 3.0, **options):
-    """A figure of the page's width in the course's style: (fig, axes) as from `plt.subplots`; height per row."""
+    """A figure of full width in the course's style: (fig, axes) as from `plt.subplots`; `height` in inches per row."""
     with plt.rc_context(STYLE):
         return plt.subplots(rows, columns, figsize=(WIDTH, height * rows), **options)
 
@@ -38,59 +38,59 @@ def png(fig) -> bytes:
 
 
 def figure(fig, caption: str, alt: str, photo: bool = False) -> None:
-    """Show a finished matplotlib figure with its caption; `alt` says in words what there is to see.
+    """Show a finished matplotlib figure with its caption; `alt` describes what can be seen.
 
-    `photo=True` stores JPEG, a quarter of the size for photographs and noise.
+    `photo=True` stores JPEG, a quarter of the size for photographs and noise. Raises ValueError without caption or alt.
     """
     if not caption.strip() or not alt.strip():
-        raise ValueError("every figure needs a caption and an alt text: what is it, and what is there to see?")
+        raise ValueError("every figure needs a caption and an alt text: what is it, and what can be seen?")
     kind = "image/jpeg" if photo else "image/png"
     data = base64.b64encode(_bytes(fig, "jpeg" if photo else "png")).decode()
     display({kind: data, "text/plain": f"<Figure: {caption}>"}, metadata={kind: {"alt": alt}}, raw=True)
     display(Markdown(f"*{caption}*"))
 
 
-def images(pictures, caption: str, alt: str, titles=None, columns: int | None = None, photo: bool = True,
+def images(batch, caption: str, alt: str, titles=None, columns: int | None = None, photo: bool = True,
            labels=None, boxes=None) -> None:
-    """A grid of pictures (N, C, H, W) in [-1, 1] (values outside are clamped), with an optional title over each.
+    """A grid of images (N, C, H, W) in [-1, 1] (values outside are clamped), with an optional title over each.
 
-    `labels` name the rows; `boxes` holds for each picture a list of (name, (left, top, right, bottom)), the corners
-    in [0, 1], drawn as named frames.
+    `labels` name the rows; `boxes` holds for each image a list of (name, (left, top, right, bottom)), bounding boxes
+    in [0, 1] to draw with their names.
     """
-    columns = columns or min(len(pictures), 10)
-    rows = math.ceil(len(pictures) / columns)
+    columns = columns or min(len(batch), 10)
+    rows = math.ceil(len(batch) / columns)
     side = min((WIDTH - 0.3 * bool(labels)) / columns, 1.8)
     wrap = max(8, int(side * 13))
     titles = ["\n".join(textwrap.fill(line, wrap) for line in title.splitlines()) for title in titles or ()]
     lines = max((title.count("\n") + 1 for title in titles), default=0)
-    tall, margin, gap = side * pictures[0].shape[-2] / pictures[0].shape[-1], 0.3 * bool(labels), 0.04
+    tall, margin, gap = side * batch[0].shape[-2] / batch[0].shape[-1], 0.3 * bool(labels), 0.04
     over = [(0.165 * lines + 0.08) * (row * columns < len(titles)) for row in range(rows)]
     width, height = side * columns + margin, sum(over) + rows * (tall + gap)
     with plt.rc_context(STYLE | {"figure.constrained_layout.use": False}):
         fig = plt.figure(figsize=(width, height))
-        for i, picture in enumerate(pictures):
+        for i, image in enumerate(batch):
             row, column = divmod(i, columns)
             bottom = height - sum(over[: row + 1]) - (row + 1) * (tall + gap) + gap
             left = margin + column * side
             axis = fig.add_axes((left / width, bottom / height, (side - gap) / width, tall / height))
-            draw_picture(axis, picture)
+            draw_image(axis, image)
             if i < len(titles):
                 axis.set_title(titles[i], fontsize=9.5, pad=3)
             for name, corners in boxes[i] if boxes else ():
-                _frame(axis, name, corners, picture.shape)
+                _frame(axis, name, corners, image.shape)
             if labels and column == 0:
                 where = {"transform": axis.transAxes, "ha": "right", "va": "center"}
                 axis.text(-0.05, 0.5, labels[row], rotation=90, fontsize=9.5, **where)
     figure(fig, caption, alt, photo)
 
 
-def compare(caption: str, alt: str, **pictures) -> None:
-    """Pictures (C, H, W) side by side, each under the name it was given: `compare(walked=a, jumped=b, ...)`."""
-    images(list(pictures.values()), caption, alt, [name.replace("_", " ") for name in pictures])
+def compare(caption: str, alt: str, **panels) -> None:
+    """Images (C, H, W) side by side, each under the name it was given: `compare(walked=a, jumped=b, ...)`."""
+    images(list(panels.values()), caption, alt, [name.replace("_", " ") for name in panels])
 
 
 def equation(terms: list, caption: str, alt: str) -> None:
-    """Pictures and text in one row, like a formula: `equation([("x0", a), "+", ("noise", b), "=", ...], ...)`."""
+    """Images and text in one row, like a formula: `equation([("x0", a), "+", ("noise", b), "=", ...], ...)`."""
     wide = [0.4 if isinstance(term, str) else 1.6 for term in terms]
     with plt.rc_context(STYLE):
         fig, axes = plt.subplots(1, len(terms), figsize=(min(WIDTH, sum(wide) * 1.25), 2.3), width_ratios=wide)
@@ -99,13 +99,13 @@ def equation(terms: list, caption: str, alt: str) -> None:
             if isinstance(term, str):
                 axis.text(0.5, 0.5, term, ha="center", va="center", fontsize=15, transform=axis.transAxes)
             else:
-                draw_picture(axis, term[1])
+                draw_image(axis, term[1])
                 axis.set_title(term[0], pad=4)
     figure(fig, caption, alt, photo=True)
 
 
 def points(clouds: dict, caption: str, alt: str, colours=None, box: tuple = (0, 1), size: float = 2.0) -> None:
-    """Clouds of points, one panel each: {title: (N, 2)}; `colours` (N,) or (N, 3) the same in all; `box` the limits."""
+    """Point clouds, one panel each: {title: (N, 2)}; `colours` (N,) or (N, 3), shared; `box`: limits of both axes."""
     fig, axes = grid(len(clouds), height=WIDTH / len(clouds) + 0.25, squeeze=False)
     for axis, (title, cloud) in zip(axes[0], clouds.items()):
         draw_points(axis, cloud, colours if colours is not None and len(colours) == len(cloud) else None, box, size)
@@ -114,9 +114,9 @@ def points(clouds: dict, caption: str, alt: str, colours=None, box: tuple = (0, 
 
 
 def arrows(fields: dict, cloud: Tensor, caption: str, alt: str, box: tuple = (0, 1)) -> None:
-    """Fields of arrows over one grey cloud (N, 2), a panel each: {title: (places (M, 2), arrows (M, 2))}.
+    """Vector fields over a grey point cloud (N, 2), one panel each: {title: (points (M, 2), vectors (M, 2))}.
 
-    All panels share one scale: the longest arrow is an eighth of the box.
+    All panels share one scale: the longest vector is an eighth of the box.
     """
     longest = max(field.norm(dim=1).max() for _, field in fields.values())
     fig, axes = grid(len(fields), height=min(4.2, WIDTH / len(fields)), squeeze=False)
@@ -128,7 +128,7 @@ def arrows(fields: dict, cloud: Tensor, caption: str, alt: str, box: tuple = (0,
 
 
 def draw_points(axis, cloud: Tensor, colours=None, box: tuple = (0, 1), size: float = 2.0) -> None:
-    """One cloud of points (N, 2) in a square panel."""
+    """Draw one point cloud (N, 2) in a square panel."""
     colours = COLOURS[0] if colours is None else colours if isinstance(colours, str) else np.asarray(colours)
     axis.scatter(cloud[:, 0], cloud[:, 1], c=colours, s=size, linewidths=0)
     axis.set(xlim=box, ylim=box, aspect="equal", xticks=[], yticks=[])
@@ -137,7 +137,7 @@ def draw_points(axis, cloud: Tensor, colours=None, box: tuple = (0, 1), size: fl
 
 
 def curves(x, lines: dict, caption: str, alt: str, xlabel: str, ylabel: str, **axis_options) -> None:
-    """Lines over one x axis: {label: y}. Further options go to the axis (`yscale="log"`, `ylim=(0, 1)`)."""
+    """Curves over one x axis: {label: y}. Further options go to the axis (`yscale="log"`, `ylim=(0, 1)`)."""
     with plt.rc_context(STYLE):
         fig, axis = plt.subplots(figsize=(WIDTH, 3.0))
         for label, y in lines.items():
@@ -147,15 +147,15 @@ def curves(x, lines: dict, caption: str, alt: str, xlabel: str, ylabel: str, **a
     figure(fig, caption, alt)
 
 
-def draw_picture(axis, picture: Tensor) -> None:
-    """A picture (C, H, W) in [-1, 1] on an axis; grey when C is 1."""
-    pixels = ((picture.detach().float().cpu() + 1) / 2).clamp(0, 1).permute(1, 2, 0).numpy()
+def draw_image(axis, image: Tensor) -> None:
+    """Draw an image (C, H, W) in [-1, 1] on an axis, in greyscale when C is 1."""
+    pixels = ((image.detach().float().cpu() + 1) / 2).clamp(0, 1).permute(1, 2, 0).numpy()
     axis.imshow(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels, cmap="gray", vmin=0, vmax=1)
     axis.axis("off")
 
 
 def _frame(axis, name: str, corners, shape) -> None:
-    """A named frame; corners (left, top, right, bottom) in [0, 1] of a picture of this shape."""
+    """Draw a named bounding box (left, top, right, bottom) in [0, 1] on an image of this shape."""
     left, top, right, bottom = (value * shape[-1 - i % 2] - 0.5 for i, value in enumerate(corners))
     for colour, width in (("white", 3.5), ("black", 1.5)):
         axis.add_patch(plt.Rectangle((left, top), right - left, bottom - top, fill=False, ec=colour, lw=width))
@@ -172,6 +172,6 @@ def _bytes(fig, kind: str) -> bytes:
     if kind == "jpeg":
         drawn.save(small, "jpeg", quality=60)
     else:
-        # 128 colours are enough for a drawing and make it a third as large; a notebook must stay below 1 MB
+        # 128 colours suffice for a plot and make it a third as large; a notebook must stay below 1 MB
         drawn.quantize(128, dither=Image.Dither.NONE).save(small, "png", optimize=True)
     return small.getvalue()

@@ -1,4 +1,4 @@
-"""The widget of notebooks 05 and 06: one guidance scale moves points of a mixture and pictures together."""
+"""The widget of notebooks 05 and 06: one guidance scale for samples of a mixture and for images."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from functools import lru_cache
 import ipywidgets
 from torch import Tensor
 
-from course_utils.show.figures import STYLE, WIDTH, draw_picture, plt
+from course_utils.show.figures import STYLE, WIDTH, draw_image, plt
 from course_utils.show.widgets import Explorer
 
 SCALES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0)
 
 
 def guidance_explorer(density: Callable[[float], Tensor], points: Callable[[float], Tensor],
-                      pictures: Callable[[int, float], Tensor], names: Sequence[str], label: int = 0,
+                      images: Callable[[int, float], Tensor], names: Sequence[str], label: int = 0,
                       scale: float = 2.0, scales: Sequence[float] = SCALES,
                       box: tuple[float, float] = (-2.0, 2.0)) -> Explorer:
-    """Choose a scale and a class; left the mixture, right the pictures, both from the same noise each time.
+    """Choose a guidance scale and a class; left the mixture, right the images, both always from the same noise.
 
-    density(scale) (n, n): the tilted density on a grid over `box` in both directions, row by row from below.
-    points(scale) (N, 2): the guided samples that lie over it. pictures(label, scale) (B, C, H, W) in [-1, 1], B at
-    most 10: made live. names: of the classes; `label` and `scale` are chosen at first.
+    density(scale) (n, n): the guided density on a grid over `box` in both directions, row by row from below.
+    points(scale) (N, 2): the guided samples. images(label, scale) (B, C, H, W) in [-1, 1], B at most 10: sampled live.
+    names: of the classes; `label` and `scale` are the initial choice.
     """
-    tilted, sampled, made = lru_cache(32)(density), lru_cache(32)(points), lru_cache(64)(pictures)
+    tilted, sampled, made = lru_cache(32)(density), lru_cache(32)(points), lru_cache(64)(images)
 
     def draw(scale: float, label: int):
         with plt.rc_context(STYLE):
@@ -39,13 +39,13 @@ def guidance_explorer(density: Callable[[float], Tensor], points: Callable[[floa
             axes = right.subplots(2, 5)
             for place in axes.flat:
                 place.axis("off")
-            for place, picture in zip(axes.flat, made(label, scale)):
-                draw_picture(place, picture)
+            for place, image in zip(axes.flat, made(label, scale)):
+                draw_image(place, image)
         return fig
 
     def describe(scale: float, label: int) -> str:
         return (f"Guidance at scale {scale:g}. Left, the density p(x) p(y|x)^{scale:g} of the mixture in blue, and the "
-                f"guided samples as orange dots. Right, pictures of the class {names[label]} at the same scale.")
+                f"guided samples as orange dots. Right, images of the class {names[label]} at the same scale.")
 
     controls = {
         "scale": ipywidgets.SelectionSlider(options=[(f"{s:g}", s) for s in scales], value=scale, description="Scale",
@@ -53,5 +53,5 @@ def guidance_explorer(density: Callable[[float], Tensor], points: Callable[[floa
         "label": ipywidgets.Dropdown(options=[(name, i) for i, name in enumerate(names)], value=label,
                                      description="Class"),
     }
-    return Explorer(draw, controls, describe, "The guidance explorer: one scale for a mixture and for pictures",
+    return Explorer(draw, controls, describe, "The guidance explorer: one scale for a mixture and for images",
                     photo=True)

@@ -1,4 +1,4 @@
-"""Maps laid over the pictures they belong to: what a token attends to, where an answer looks."""
+"""Heat maps over images: what a token attends to, which pixels an output depends on."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from course_utils.show.figures import COLOURS, STYLE, WIDTH, figure, plt
 
 def heat(maps, caption: str, alt: str, over=None, titles=None, labels=None, columns: int | None = None,
          marks=None, photo: bool = True) -> None:
-    """A grid of maps (N, h, w) of numbers from 0 up, each in its own scale, blue (0) to yellow (its largest).
+    """A grid of non-negative maps (N, h, w), each scaled by its own maximum, blue (0) to yellow (maximum).
 
-    `over` (N, 1 or 3, H, W) in [-1, 1] are pictures, on which the maps lie as orange light; `marks` holds for each map
-    a (row, column) of it to be framed in blue, or None; `labels` name the rows.
+    `over` (N, 1 or 3, H, W) in [-1, 1]: images on which the maps are overlaid in orange; `marks` holds for each map
+    a (row, column) to be framed in blue, or None; `labels` name the rows.
     """
     columns = columns or len(maps)
     rows, margin = math.ceil(len(maps) / columns), 0.3 * bool(labels)
@@ -42,14 +42,14 @@ def heat(maps, caption: str, alt: str, over=None, titles=None, labels=None, colu
     figure(fig, caption, alt, photo)
 
 
-def _coloured(one: Tensor, picture: Tensor | None):
-    """A map as colours (H, W, 3): by itself, or as orange light on a picture."""
+def _coloured(one: Tensor, image: Tensor | None):
+    """A map as RGB (H, W, 3): by itself, or overlaid in orange on an image."""
     one = one.detach().float().cpu()
     one = one / one.max().clamp(min=1e-12)
-    if picture is None:
+    if image is None:
         return plt.cm.viridis(one.numpy())[..., :3]
-    light = interpolate(one[None, None], size=picture.shape[-2:], mode="nearest")[0, 0, :, :, None] * 0.85
-    grey = ((picture.detach().float().cpu().mean(0) + 1) / 2).clamp(0, 1)[..., None]
+    light = interpolate(one[None, None], size=image.shape[-2:], mode="nearest")[0, 0, :, :, None] * 0.85
+    grey = ((image.detach().float().cpu().mean(0) + 1) / 2).clamp(0, 1)[..., None]
     return ((1 - light) * (0.1 + 0.7 * grey) + light * torch.tensor([1.0, 0.62, 0.0])).numpy()
 
 

@@ -1,4 +1,4 @@
-// Left a photograph to paint a hole into, right the same with its hole filled.
+// Left a photograph to paint a hole into, right the same with the hole filled.
 // `mask` holds a character for each pixel, row by row: "1" kept, "0" hole.
 
 function render({ model, el }) {
@@ -37,7 +37,7 @@ function render({ model, el }) {
       model.set("filled", "");
       model.set("status", "");
       dig(() => false, true);
-      tell();
+      describe();
     },
   });
   if (prompted) notesText(model, root);
@@ -78,23 +78,23 @@ function render({ model, el }) {
     }
   }
 
-  function tell() {
+  function describe() {
     const mask = model.get("mask"), holes = mask.split("0").length - 1;
     const [column, row] = [at.x, at.y].map((value) => Math.min(side, Math.floor(value) + 1));
     place.textContent = `Brush at column ${column}, row ${row} of ${side}. `
-      + `The hole covers ${Math.round(100 * holes / mask.length)}% of the picture.`;
+      + `The hole covers ${Math.round(100 * holes / mask.length)}% of the image.`;
   }
 
-  // Pixels (x, y) that are `inside` become hole; with `anew`, all others are kept again. Saved at each move of the
-  // brush: the kernel's answer to an older mask would undo the strokes since
-  function dig(inside, anew) {
+  // Pixels (x, y) that are `inside` join the hole; with `replace`, all others are kept again. Saved at each move of
+  // the brush: the kernel's answer to an older mask would undo the strokes since
+  function dig(inside, replace) {
     const mask = Array.from(model.get("mask"), (kept, i) =>
-      inside(i % side + 0.5, Math.floor(i / side) + 0.5) ? "0" : anew ? "1" : kept);
+      inside(i % side + 0.5, Math.floor(i / side) + 0.5) ? "0" : replace ? "1" : kept);
     model.set("mask", mask.join(""));
     model.save_changes();
   }
 
-  // The brush from `at` to `to`; below 0.71 it could slip between the centres of four pixels
+  // A stroke from `at` to `to`; with a radius below 0.71 it could miss the centres of all pixels
   function paint(to) {
     const radius = Math.max(brush.range.value / 2, 0.71), dx = to.x - at.x, dy = to.y - at.y;
     const length = dx * dx + dy * dy || 1, from = at;
@@ -120,7 +120,7 @@ function render({ model, el }) {
     at = to;
     draw();
   });
-  canvas.addEventListener("pointerup", tell);
+  canvas.addEventListener("pointerup", describe);
   for (const [name, value] of [["pointerleave", false], ["blur", false], ["focus", true]]) {
     canvas.addEventListener(name, () => {
       near = value;
@@ -137,7 +137,7 @@ function render({ model, el }) {
     at = { x, y };
     if (event.key === " ") paint(at);
     draw();
-    tell();
+    describe();
   });
   brush.range.addEventListener("input", () => {
     brush.value.textContent = brush.range.value;
@@ -148,16 +148,16 @@ function render({ model, el }) {
       edge.value.textContent = edge.range.value;
       const [x0, y0, x1, y1] = edges.map(({ range }) => Number(range.value));
       dig((x, y) => x > x0 && x < x1 && y > y0 && y < y1, true);
-      tell();
+      describe();
     });
   }
 
   function report() {
     const busy = model.get("busy"), source = model.get("filled");
-    right.title.textContent = busy ? "The guess so far" : source ? "Filled" : "Press Fill";
+    right.title.textContent = busy ? "Current prediction" : source ? "Filled" : "Press Fill";
     filled.src = source || "data:,";
     filled.style.visibility = source ? "visible" : "hidden";
-    filled.alt = `${model.get("choice")}: ${busy ? "the guess so far" : "its hole filled"}`;
+    filled.alt = `${model.get("choice")}: ${busy ? "the current prediction" : "its hole filled"}`;
   }
 
   photo.onload = draw;
@@ -168,7 +168,7 @@ function render({ model, el }) {
   brush.value.textContent = brush.range.value;
   load();
   report();
-  tell();
+  describe();
 }
 
 export default { render };

@@ -1,4 +1,4 @@
-// Start, stop and follow what the kernel makes step by step; the sentence about what went wrong.
+// Start, cancel and follow a computation of the kernel step by step; its error message.
 
 function button(text, parent, action) {
   const made = keepKeys(element("button", { type: "button", textContent: text }, parent));
@@ -18,7 +18,7 @@ function problemText(model, parent) {
   report();
 }
 
-// Buttons, the first of which begins, then the steps; what is said at the end stands below
+// Buttons, the first of which starts the computation, then its progress; the status stands below
 function runBar(model, parent, buttons) {
   const bar = element("div", {}, parent);
   bar.style.cssText = "display:flex;flex-wrap:wrap;gap:.6em;align-items:center";
@@ -37,7 +37,7 @@ function runBar(model, parent, buttons) {
     progress.value = model.get("step");
     count.textContent = `step ${model.get("step")} of ${model.get("steps")}`;
     progress.hidden = count.hidden = !busy;
-    // Not `disabled`: a button that is switched off under somebody's fingers loses the keyboard's place
+    // Not `disabled`: a button that is disabled while it has the focus loses it
     cancel.setAttribute("aria-disabled", String(!busy));
     cancel.style.opacity = busy ? 1 : 0.5;
     status.textContent = model.get("status");

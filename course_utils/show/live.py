@@ -1,4 +1,4 @@
-"""What the course's own widgets share: one thing made at a time, step by step, that can be stopped; what went wrong."""
+"""Base class of the course's own widgets: one background computation at a time, with progress, Cancel and errors."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ import traitlets
 from PIL import Image
 from torch import Tensor
 
+from course_utils.datasets import to_pixels
 from course_utils.diffusion.samplers import Step
 
-PAUSE = 0.1  # seconds between two previews at least; the connection to a browser is slower than a sampler
+PAUSE = 0.1  # minimum seconds between two previews; the connection to a browser is slower than a sampler
 
 
 class _Cancelled(Exception):
-    """Leaves a sampler by way of its callback."""
+    """Raised in a sampler's callback to stop it."""
 
 
 class Live(anywidget.AnyWidget):
-    """A widget that makes pictures in a thread. `problem` holds the sentence about what went wrong last.
+    """A widget that makes images in a thread. `problem` holds the message of the last error.
 
-    A subclass that begins something says how: `_order()` is what to make now, or raises ValueError; `_make(*order,
-    callback)` makes it, shows it and returns what the static picture needs of it; `_guess(step, *order)` is the picture
-    of a step, and `_show(address)` shows a picture, or none where the address is empty.
+    A subclass that calls `begin` defines: `_request()`, the arguments of what to make now, or raises ValueError;
+    `_make(*request, callback)`, which makes it, shows it and returns what the static figure needs;
+    `_preview(step, *request)`, the image of a step; and `_show(url)`, which shows an image, or none for an empty URL.
     """
 
-    # What is said while one is made, at its beginning, and at its end
-    said = ("one picture is being drawn", "Drawing ...", "Drawn")
+    # Messages for: another one is running, started, done
+    messages = ("one image is being drawn", "Drawing ...", "Drawn")
     busy = traitlets.Bool(False).tag(sync=True)
     problem = traitlets.Unicode().tag(sync=True)
     step = traitlets.Int(0).tag(sync=True)
@@ -39,39 +40,39 @@ class Live(anywidget.AnyWidget):
     status = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, **state):
-        self._one, self._stop, self._made = Lock(), Event(), None
+        self._lock, self._stop, self._made = Lock(), Event(), None
         super().__init__(**state)
-        self.on_msg(self._told)
+        self.on_msg(self._on_message)
 
-    def begin(self, **wishes) -> None:
-        """Start to make what is ordered, once these traits are set.
+    def begin(self, **changes) -> None:
+        """Set these traits and start to make what they request.
 
-        While another is made nothing is set; then, and where the order cannot be, `problem` says so.
+        While another computation runs, nothing is set; then, and for an invalid request, `problem` holds the error.
         """
-        started, (one, begun, _) = None, self.said
-        with self.sentence():
-            if not self._one.acquire(blocking=False):
-                raise ValueError(f"{one}. Wait for it, or press Cancel first.")
+        started, (running, begun, _) = None, self.messages
+        with self.report_errors():
+            if not self._lock.acquire(blocking=False):
+                raise ValueError(f"{running}. Wait for it, or press Cancel first.")
             try:
-                for name, value in wishes.items():
+                for name, value in changes.items():
                     setattr(self, name, value)
-                started = Thread(target=self._work, args=self._order(), daemon=True)
+                started = Thread(target=self._work, args=self._request(), daemon=True)
             finally:
                 if started is None:
-                    self._one.release()
+                    self._lock.release()
             self._stop.clear()
             self.busy, self.step, self.status = True, 0, begun
-        # Not inside, where `problem` would be emptied after a thread that failed at once had written it
+        # Outside `report_errors`, which would clear the `problem` of a thread that fails at once
         if started:
             started.start()
 
     def cancel(self) -> None:
-        """End what is being made, at its next step."""
+        """Stop the computation at its next step."""
         self._stop.set()
 
     @contextmanager
-    def sentence(self):
-        """`problem` becomes what went wrong inside, or empty: errors in a widget's callback are otherwise lost."""
+    def report_errors(self):
+        """Set `problem` to the error raised inside, or to "": errors in a widget's callback are otherwise lost."""
         problem = ""
         try:
             yield
@@ -81,15 +82,15 @@ class Live(anywidget.AnyWidget):
             problem = f"{type(error).__name__}: {error}"
         self.problem = problem[:1].upper() + problem[1:]
 
-    def _finished(self) -> tuple:
-        """What is ordered and what was made of it: now, and without a thread, unless it was the last to be made."""
-        order = self._order()
-        with self._one:
-            if self._made is None or self._made[0] != order:
-                self._made = order, self._make(*order, lambda step: None)
+    def _latest(self) -> tuple:
+        """The current request and its result, computed now and without a thread unless it is the latest one."""
+        request = self._request()
+        with self._lock:
+            if self._made is None or self._made[0] != request:
+                self._made = request, self._make(*request, lambda step: None)
             return self._made
 
-    def _work(self, *order) -> None:
+    def _work(self, *request) -> None:
         start = shown = time.monotonic()
 
         def follow(step: Step) -> None:
@@ -98,15 +99,15 @@ class Live(anywidget.AnyWidget):
                 raise _Cancelled
             if time.monotonic() - shown > PAUSE or step.i + 1 == step.steps:
                 shown = time.monotonic()
-                guess = data_url(self._guess(step, *order))
+                preview = data_url(self._preview(step, *request))
                 with self.hold_sync():
                     self.step, self.steps = step.i + 1, step.steps
-                    self._show(guess)
+                    self._show(preview)
 
-        status, done = "", self.said[-1]
-        with self.sentence():
+        status, done = "", self.messages[-1]
+        with self.report_errors():
             try:
-                self._made = order, self._make(*order, follow)
+                self._made = request, self._make(*request, follow)
                 status = f"{done} in {time.monotonic() - start:.1f} seconds."
             except _Cancelled:
                 status = "Cancelled."
@@ -114,19 +115,19 @@ class Live(anywidget.AnyWidget):
             self.busy, self.status = False, status
             if not status.startswith(done):
                 self._show("")
-        self._one.release()
+        self._lock.release()
 
-    def _told(self, _widget, content: dict, _buffers: list) -> None:
+    def _on_message(self, _widget, content: dict, _buffers: list) -> None:
         if content.get("do") == "cancel":
             self.cancel()
 
 
-def data_url(picture: Tensor) -> str:
-    """A picture (3, H, W) in [-1, 1] (values outside are clamped) as the address of a PNG that holds itself.
+def data_url(image: Tensor) -> str:
+    """An image (3, H, W) in [-1, 1] (values outside are clamped) as the data URL of a PNG.
 
-    Text, because older Jupyter front ends do not notice when bytes change.
+    Text, because older Jupyter front ends do not notice changes of bytes.
     """
-    pixels = ((picture.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+    pixels = to_pixels(image.detach().cpu().clamp(-1, 1)).permute(1, 2, 0).numpy()
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "png")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

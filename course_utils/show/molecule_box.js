@@ -1,4 +1,4 @@
-// The molecule box: a film of point clouds, forwards and backwards in time, drawn on a canvas.
+// The molecule box: an animation of point clouds, forwards and backwards in time, drawn on a canvas.
 // `films` holds bytes [strength][frame][molecule][x, y]; frames 0..F-1 run forwards, F..2F-1 backwards.
 
 function render({ model, el }) {

@@ -1,4 +1,4 @@
-"""The widget of notebook 01: molecules in a box, forwards and backwards in time, with a score of chosen strength."""
+"""The widget of notebook 01: molecules in a box, forward and reverse diffusion, with a score of chosen strength."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 class MoleculeBox(anywidget.AnyWidget):
-    """A film of `molecules` starting as `drops` (a 2-D mixture inside the unit box), spreading, and running back.
+    """An animation of `molecules` that start as `drops` (a 2-D mixture in the unit box), diffuse, and run in reverse.
 
-    The way back starts from fresh, evenly spread molecules and uses fresh kicks; slider `strength` picks how much of
-    the exact score is added (an index into STRENGTHS). `frame` in 0..2*frames-1 is the place in the film.
+    The reverse process starts from new, uniformly distributed molecules and new noise; slider `strength` selects the
+    fraction of the exact score that is used (an index into STRENGTHS). `frame` in 0..2*frames-1 is the current frame.
     """
 
     _esm = script("controls.js", "molecule_box.js")
@@ -34,11 +34,12 @@ class MoleculeBox(anywidget.AnyWidget):
     def __init__(self, drops: GaussianMixture, molecules: int = 600, frames: int = 60, seed: int = 0):
         times = physics.clock(1.0, 2 * (frames - 1))
         ink = physics.reflect(drops.sample(molecules, seeded(seed)))
-        forward = physics.diffuse(ink, times, generator=seeded(seed + 1), width=1.0)[::2]
-        evenly = torch.rand(molecules, 2, generator=seeded(seed + 2))
+        forward = physics.diffuse(ink, times, generator=seeded(seed, purpose="kicks"), width=1.0)[::2]
+        evenly = torch.rand(molecules, 2, generator=seeded(seed, purpose="end"))
         films = []
         for strength in STRENGTHS:
-            back = physics.undiffuse(evenly, drops, times, strength=strength, generator=seeded(seed + 3), width=1.0)
+            back = physics.undiffuse(evenly, drops, times, strength=strength, width=1.0,
+                                      generator=seeded(seed, purpose="kicks back"))
             films.append(torch.cat([forward, back[::2]]))
         self._films = torch.stack(films)
         near = torch.cdist(self._films.flatten(0, 2), drops.means) < 3 * drops.stds
@@ -52,7 +53,7 @@ class MoleculeBox(anywidget.AnyWidget):
         return f"MoleculeBox({self.molecules} molecules)"
 
     def twin(self) -> None:
-        """Show the static picture: the drop, the spread, and three ways back."""
+        """Show the static figure: forward diffusion, and the reverse process with three strengths of the score."""
         last = self.frames - 1
         panels = {"drops": (4, 0), f"time {self.clock[last // 10]:.2f}": (4, last // 10), "evenly spread": (4, last),
                   "back, score 1": (4, -1), "back, score 0.5": (2, -1), "back, no score": (0, -1)}
@@ -63,5 +64,5 @@ class MoleculeBox(anywidget.AnyWidget):
             axis.set_title(title)
         share = [round(100 * self.inside[choice][-1]) for choice in (4, 2, 0)]
         figure(fig, "The box: the ink spreads; new molecules gather again only with the score",
-               "Six square boxes of dots. Round drops, spreading, evenly spread; then the way back with the full "
-               f"score ({share[0]}% inside the drops), half of it ({share[1]}%) and none ({share[2]}%).")
+               "Six square boxes of dots. Round drops, spreading, evenly spread; then the reverse process with the "
+               f"full score ({share[0]}% inside the drops), half of it ({share[1]}%) and none ({share[2]}%).")

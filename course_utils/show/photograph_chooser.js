@@ -9,7 +9,7 @@ function chooser(model, parent) {
   const choice = labelled(model.get("noun"), "select", {}, bar);
   choice.style.maxWidth = "16em";
   const file = labelled("or your own", "input", { type: "file", accept: "image/*" }, bar);
-  // The browser's note "no file chosen" would contradict the list, which names the upload
+  // The browser's "No file chosen" would contradict the list, which names the upload
   file.style.cssText = "width:7.5em;color:transparent";
   file.parentElement.hidden = !model.get("uploads");
   const seed = labelled("Seed", "input", { type: "number", min: 0, max: 9999, step: 1 }, bar);
@@ -30,10 +30,10 @@ function chooser(model, parent) {
   async function send(chosen) {
     const size = (chosen.size / MEGABYTE).toFixed(0);
     if (chosen.size > LARGEST * MEGABYTE) {
-      throw Error(`${chosen.name} has ${size} MB; at most ${LARGEST} MB are taken. Make the picture smaller first.`);
+      throw Error(`${chosen.name} has ${size} MB; the maximum is ${LARGEST} MB. Downscale the image first.`);
     }
     const bytes = await chosen.arrayBuffer();
-    // In parts, because Jupyter's server breaks the connection at a message of 10 MB
+    // In parts, because Jupyter's server closes the connection at a message of 10 MB
     let start = 0;
     do {
       const part = bytes.slice(start, start + MEGABYTE);
@@ -50,7 +50,7 @@ function chooser(model, parent) {
   file.addEventListener("change", () => {
     const [chosen] = file.files;
     if (chosen) send(chosen).catch((error) => set("problem", error.message));
-    // Else the same file could not be chosen twice
+    // Otherwise the same file could not be chosen twice
     file.value = "";
   });
   model.on("change:choices change:choice change:seed", draw);

@@ -1,4 +1,4 @@
-// A sentence, three numbers, and the picture that is drawn from them.
+// A prompt, three numbers, and the image that is sampled from them.
 
 function render({ model, el }) {
   const side = model.get("side"), wide = side * Math.max(1, Math.round(320 / side));
@@ -17,12 +17,12 @@ function render({ model, el }) {
       const typed = number.valueAsNumber, taken = Number.isNaN(typed) ? model.get(name)
         : Math.min(max, Math.max(min, step === 1 ? Math.round(typed) : typed));
       number.value = taken;
-      limit.textContent = taken === typed ? "" : `${text}: from ${min} to ${max}; ${taken} is taken.`;
+      limit.textContent = taken === typed ? "" : `${text}: from ${min} to ${max}; ${taken} is used.`;
     });
     number.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;
       event.preventDefault();
-      // A number that was typed counts when the field is left
+      // A typed number is read when the field loses the focus
       number.blur();
       number.focus();
       begin();
@@ -35,8 +35,8 @@ function render({ model, el }) {
   limit.style.minHeight = 0;
   problemText(model, root);
   runBar(model, root, { Draw: begin });
-  const picture = element("img", {}, root);
-  picture.style.cssText = `display:block;width:${wide}px;max-width:100%;aspect-ratio:1;margin:.3em 0;background:#ddd;
+  const image = element("img", {}, root);
+  image.style.cssText = `display:block;width:${wide}px;max-width:100%;aspect-ratio:1;margin:.3em 0;background:#ddd;
     image-rendering:pixelated`;
   notesText(model, root);
 
@@ -47,10 +47,10 @@ function render({ model, el }) {
 
   function report() {
     const source = model.get("drawn"), asked = `seed ${model.get("seed")}, guidance scale ${model.get("scale")}`;
-    picture.src = source || "data:,";
-    picture.style.visibility = source ? "visible" : "hidden";
-    picture.alt = `\u201c${model.get("prompt")}\u201d: `
-      + (model.get("busy") ? "the guess so far" : `the picture, ${asked}, ${model.get("wanted")} steps`);
+    image.src = source || "data:,";
+    image.style.visibility = source ? "visible" : "hidden";
+    image.alt = `\u201c${model.get("prompt")}\u201d: `
+      + (model.get("busy") ? "the current prediction" : `the image, ${asked}, ${model.get("wanted")} steps`);
   }
 
   model.on("change:drawn change:busy", report);

@@ -1,4 +1,4 @@
-"""The widget of notebook 09: type a sentence, and watch its picture being drawn."""
+"""The widget of notebook 09: type a prompt and watch its image being sampled."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ LIMITS = {"seed": (0, 9999), "scale": (0, 20), "wanted": (1, 100)}
 def prompt_box(draw: Callable[[str, int, float, int, Callback], Tensor], words: Sequence[str], remarks: Remarks,
                caption: str = "a glossy cat on a blue background", size: int = 64, seed: int = 0, scale: float = 2.0,
                steps: int = 20) -> PromptBox:
-    """Type a caption, choose seed, guidance scale and steps, and have the picture drawn, step by step.
+    """Type a prompt, choose seed, guidance scale and steps, and have the image sampled, step by step.
 
-    draw(caption, seed, scale, steps, callback) -> (3, size, size) in [-1, 1] must hand `callback` to its samplers, one
-    or several, which thereby show the guess so far, count the steps and can be cancelled; a guess may be smaller. It
-    runs in a thread, one at a time; what it raises is shown in the widget. words: what the network knows; they complete
-    the word at the cursor. remarks(caption) -> sentences about what of a caption is not understood: they stand under
-    the picture, which is drawn all the same.
+    draw(prompt, seed, scale, steps, callback) -> (3, size, size) in [-1, 1] must pass `callback` to its samplers, one
+    or several, for the preview of x0 (which may be smaller), the progress bar and cancelling. It runs in a thread, one
+    call at a time; its errors are shown in the widget. words: the network's vocabulary, for completing the word at the
+    cursor. remarks(prompt) -> sentences about parts of the prompt that are not understood; they are shown below the
+    image, which is drawn nevertheless.
     """
     return PromptBox(draw, remarks, prompt=caption, words=list(words), side=size, seed=seed, scale=scale, wanted=steps)
 
 
 class PromptBox(PromptField, Live):
-    """See `prompt_box`. `drawn` holds, for the browser, the picture or, while `busy`, the guess so far.
+    """See `prompt_box`. `drawn` holds, as a data URL, the image or, while `busy`, the current prediction.
 
-    `wanted` is the number of steps that is asked for; `step` and `steps` count those that are made.
+    `wanted` is the requested number of steps; `step` and `steps` are the progress of the current sampler.
     """
 
     _esm = script("controls.js", "live.js", "prompt_field.js", "prompt_box.js")
@@ -52,41 +52,41 @@ class PromptBox(PromptField, Live):
         return f"PromptBox({self.prompt!r})"
 
     def twin(self) -> None:
-        """Show the static picture: what was guessed after some of the steps, and what was drawn.
+        """Show the static figure: the predicted x0 after some of the steps, and the final image.
 
         Raises what `draw` raises.
         """
-        (prompt, seed, scale, steps), (guesses, made) = self._finished()
-        after = sorted({len(guesses) * part // 8 for part in (0, 1, 2, 4)} if guesses else ())
+        (prompt, seed, scale, steps), (predictions, made) = self._latest()
+        after = sorted({len(predictions) * part // 8 for part in (0, 1, 2, 4)} if predictions else ())
         asked = f"{shortened(prompt)}, seed {seed}, guidance scale {scale:g}, {steps} steps"
-        images([*(guesses[i] for i in after), made], titles=[*(f"after step {i + 1}" for i in after), "the picture"],
+        images([*(predictions[i] for i in after), made], titles=[*(f"after step {i + 1}" for i in after), "the image"],
                caption=plain(" ".join([f"Drawn from {asked}.", *self.notes])),
-               alt=f"The picture that was drawn from {asked}, and before it the guesses after some of the steps, which "
-                   "are blurred at first.")
+               alt=f"The image drawn from {asked}, and before it the predictions after some of the steps, which are "
+                   "blurred at first.")
 
-    def _order(self) -> tuple[str, int, float, int]:
-        return self._noted(), self.seed, self.scale, self.wanted
+    def _request(self) -> tuple[str, int, float, int]:
+        return self._prompt_with_notes(), self.seed, self.scale, self.wanted
 
     def _make(self, prompt: str, seed: int, scale: float, steps: int, callback: Callback) -> tuple:
-        guesses = []
+        predictions = []
 
         def keep(step: Step) -> None:
-            guesses.append(step.prediction.x0[0].float().cpu())
+            predictions.append(step.prediction.x0[0].float().cpu())
             callback(step)
 
         made = self._draw(prompt, seed, scale, steps, keep)
         if made.ndim != 3:
-            raise ValueError(f"draw must return one picture (3, H, W); got {tuple(made.shape)}.")
+            raise ValueError(f"draw must return one image (3, H, W); got {tuple(made.shape)}.")
         self._show(data_url(made))
-        return guesses, made.detach().cpu()
+        return predictions, made.detach().cpu()
 
-    def _guess(self, step: Step, *_) -> Tensor:
+    def _preview(self, step: Step, *_) -> Tensor:
         return step.prediction.x0[0]
 
-    def _show(self, address: str) -> None:
-        self.drawn = address
+    def _show(self, url: str) -> None:
+        self.drawn = url
 
-    def _told(self, widget, content: dict, buffers: list) -> None:
-        super()._told(widget, content, buffers)
+    def _on_message(self, widget, content: dict, buffers: list) -> None:
+        super()._on_message(widget, content, buffers)
         if content.get("do") == "draw":
             self.begin(**{name: content[name] for name in ("prompt", "seed", "scale", "wanted")})

@@ -1,4 +1,4 @@
-// A field for a sentence, with a list that completes the word at the cursor; and what the kernel remarks on it.
+// A prompt field with completion of the word at the cursor, and the kernel's remarks on the prompt.
 
 function promptField(model, parent, enter) {
   const box = element("div", {}, parent);
@@ -20,7 +20,7 @@ function promptField(model, parent, enter) {
   const ruler = document.createElement("canvas").getContext("2d");
   let active = -1;
 
-  // The word around the cursor; what separates words is the same as in networks/text.py
+  // The word around the cursor; the separators are those of networks/text.py
   function word() {
     const at = field.selectionStart, text = field.value;
     const start = at - text.slice(0, at).match(/[^\s.,;:!?()"]*$/)[0].length;
@@ -41,7 +41,7 @@ function promptField(model, parent, enter) {
       const option = Object.assign(document.createElement("li"), { id: `${list.id}-${i}`, textContent: text });
       option.setAttribute("role", "option");
       option.style.cssText = "padding:.1em .6em;cursor:pointer";
-      // The field keeps the keyboard
+      // The field keeps the focus
       option.addEventListener("pointerdown", (event) => event.preventDefault());
       option.addEventListener("click", () => take(text));
       return option;
@@ -87,7 +87,7 @@ function promptField(model, parent, enter) {
       mark(active > 0 ? active - 1 : count - 1);
     },
     Tab(count, event) {
-      // A word that is whole already is left as it is, and so is the field
+      // After a complete word, Tab leaves the field as usual
       const first = model.get("words").includes(word().whole) ? -1 : 0;
       const option = list.hidden || event.shiftKey ? undefined : list.children[active < 0 ? first : active];
       if (!option) return false;
@@ -104,7 +104,7 @@ function promptField(model, parent, enter) {
     },
   };
   field.addEventListener("keydown", (event) => {
-    // While a syllable is put together, as in Korean, its keys are not ours
+    // Keys that compose a syllable, as in Korean, belong to the input method
     if (event.isComposing) return;
     if (!(event.key in keys)) return event.key.length > 1 && event.key !== "Backspace" && close();
     if (keys[event.key](list.children.length, event) !== false) event.preventDefault();
@@ -112,7 +112,7 @@ function promptField(model, parent, enter) {
   field.addEventListener("input", () => (word().begun ? open() : close()));
   field.addEventListener("click", close);
   field.addEventListener("blur", close);
-  // What is being typed is newer than what the kernel knows
+  // Text being typed is newer than the kernel's
   const follow = () => field.matches(":focus") || (field.value = model.get("prompt"));
   model.on("change:prompt", follow);
   follow();

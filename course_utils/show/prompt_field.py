@@ -1,4 +1,4 @@
-"""What the widgets of notebook 09 share: a field for a sentence, whose words are completed and remarked on."""
+"""The prompt field of notebook 09's widgets: word completion, and remarks on what is not understood."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable
 
 import traitlets
 
-# A caption -> sentences about what of it is not understood
+# prompt -> sentences about parts of it that are not understood
 Remarks = Callable[[str], list[str]]
 
 
 class PromptField(traitlets.HasTraits):
-    """The part of a widget that is a field for a sentence: `prompt` is what was asked last, None for no field.
+    """The prompt field of a widget: `prompt` is the last request, None for no field.
 
-    `words` complete it. `notes` are the remarks on it.
+    `words`: vocabulary for completion. `notes`: the remarks on `prompt`.
     """
 
     prompt = traitlets.Unicode(None, allow_none=True).tag(sync=True)
@@ -23,17 +23,17 @@ class PromptField(traitlets.HasTraits):
     notes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _remarks: Remarks | None = None
 
-    def _noted(self) -> str | None:
-        """The prompt, remarked on."""
+    def _prompt_with_notes(self) -> str | None:
+        """Update `notes` and return the prompt."""
         self.notes = [] if self._remarks is None or self.prompt is None else list(self._remarks(self.prompt))
         return self.prompt
 
 
 def shortened(prompt: str) -> str:
-    """A prompt in quotation marks, at most a line long."""
+    """A prompt in quotation marks, shortened to one line."""
     return "\u201c" + textwrap.shorten(prompt, 90, placeholder=" ...") + "\u201d"
 
 
 def plain(text: str) -> str:
-    """A text that Markdown shows as it is."""
+    """A text escaped for Markdown."""
     return re.sub(r"([\\`*_{}\[\]<>()#+!|$~-])", r"\\\1", text)

@@ -1,4 +1,4 @@
-"""How near an operation comes to the speed of a plain copy."""
+"""The bandwidth of an operation, compared with that of a plain copy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from course_utils.show.figures import figure, grid
 
 
 def roofline(measurements: dict, ops: list[str], caption: str, alt: str) -> None:
-    """A panel for each of `ops`: GB/s over the bytes that must move, for each way to run it, below a copy's speed.
+    """A panel for each of `ops`: GB/s over the minimum bytes to move, for each implementation, and a copy's bandwidth.
 
     `measurements` is what `kernels.measurements()` returns.
     """
@@ -17,7 +17,7 @@ def roofline(measurements: dict, ops: list[str], caption: str, alt: str) -> None
             speeds = [p["least_bytes"] / p["microseconds"][way][0] / 1e3 for p in points]
             axis.plot([p["least_bytes"] for p in points], speeds, marker="o", markersize=4, label=way)
         axis.axhline(measurements["copy_gb_per_s"], color="black", linestyle=":", linewidth=1.2, label="a copy")
-        axis.set(xscale="log", yscale="log", title=op, xlabel="bytes that must move")
+        axis.set(xscale="log", yscale="log", title=op, xlabel="minimum bytes to move")
     axes[0, 0].set_ylabel("GB/s")
     axes[0, -1].legend(loc="lower right", fontsize=8.5)
     figure(fig, caption, alt)

@@ -1,4 +1,4 @@
-"""The widget of notebook 04: choose a sampler, its steps and its noise; see the pictures and how one came about."""
+"""The widget of notebook 04: choose a sampler, its steps and its noise; see the images and the stages of the first."""
 
 from __future__ import annotations
 
@@ -8,31 +8,30 @@ import ipywidgets
 import torch
 from torch import Tensor
 
-from course_utils.diffusion import Denoiser, NoiseSchedule, ddim, ddpm, dpmpp
+from course_utils.diffusion import SAMPLERS, Denoiser, NoiseSchedule
 from course_utils.runtime import seeded
-from course_utils.show.figures import STYLE, WIDTH, draw_picture, plt
+from course_utils.show.figures import STYLE, WIDTH, draw_image, plt
 from course_utils.show.widgets import Explorer
 
-SAMPLERS = {"ddpm": ddpm, "ddim": ddim, "dpm++": dpmpp}
 STEPS = (1, 2, 3, 5, 8, 10, 15, 20, 30, 50, 100)
 STAGES = 8
 
 
 def sampler_explorer(denoiser: Denoiser, schedule: NoiseSchedule, shape: tuple[int, int, int] = (1, 32, 32),
-                     pictures: int = 6, device="cpu") -> Explorer:
-    """Choose sampler, number of steps, eta (of ddim) and seed; the pictures are made live by `denoiser`.
+                     n: int = 6, device="cpu") -> Explorer:
+    """Choose sampler, number of steps, eta (of ddim) and seed; the images are sampled live with `denoiser`.
 
-    shape: (C, H, W) of a picture. pictures: how many are made at a time. device: where the denoiser wants them. Below
-    them, for the first picture, up to eight stages: the noisy picture, and what the denoiser guesses from it.
+    shape: (C, H, W) of an image. n: batch size. device: that of the denoiser. Below the images, up to eight stages of
+    the first one: the noisy xt and the predicted x0.
     """
 
-    # The picture and its static twin are drawn from the same run
+    # The figure and its static twin are drawn from the same run
     @lru_cache(1)
     def run(sampler: str, steps: int, eta: float, seed: int) -> tuple[Tensor, list]:
         seen = []
-        xT = torch.randn(pictures, *shape, generator=seeded(seed)).to(device)
+        xT = torch.randn(n, *shape, generator=seeded(seed)).to(device)
         options = {"eta": eta} if sampler == "ddim" else {}
-        made = SAMPLERS[sampler](denoiser, schedule, xT, steps, generator=seeded(seed + 1, device),
+        made = SAMPLERS[sampler](denoiser, schedule, xT, steps, generator=seeded(seed, device, "steps"),
                                  callback=seen.append, **options)
         last = len(seen) - 1
         stages = sorted({round(i * last / (STAGES - 1)) for i in range(STAGES)})
@@ -43,24 +42,24 @@ def sampler_explorer(denoiser: Denoiser, schedule: NoiseSchedule, shape: tuple[i
         with plt.rc_context(STYLE):
             fig = plt.figure(figsize=(WIDTH, 4.1))
             upper, lower = fig.subfigures(2, 1, height_ratios=[1.6, 2.5])
-            for axis, picture in zip(upper.subplots(1, pictures, squeeze=False)[0], made):
-                draw_picture(axis, picture)
+            for axis, image in zip(upper.subplots(1, n, squeeze=False)[0], made):
+                draw_image(axis, image)
             rows = lower.subplots(2, STAGES)
             for axis in rows.flat:
                 axis.axis("off")
-            for (noisy, guessed), step in zip(rows.T, stages):
-                draw_picture(noisy, step.xt[0])
-                draw_picture(guessed, step.prediction.x0[0])
+            for (noisy, predicted), step in zip(rows.T, stages):
+                draw_image(noisy, step.xt[0])
+                draw_image(predicted, step.prediction.x0[0])
                 noisy.set_title(f"step {step.i + 1}, t = {step.t}", fontsize=8.5, pad=2)
-            for axis, name in zip(rows[:, 0], ("noisy", "guessed")):
+            for axis, name in zip(rows[:, 0], ("noisy", "predicted")):
                 axis.text(-0.08, 0.5, name, rotation=90, va="center", ha="right", fontsize=9, transform=axis.transAxes)
         return fig
 
     def describe(sampler: str, steps: int, eta: float, seed: int) -> str:
         how = f" with eta {eta:g}" if sampler == "ddim" else ""
         calls = f"{steps} call{'s' * (steps > 1)} of the denoiser"
-        return (f"{pictures} pictures made by {sampler}{how} in {calls}, from the noise of seed {seed}. "
-                f"Below, up to {STAGES} stages of the first one: the noisy picture, and what is guessed from it.")
+        return (f"{n} images made by {sampler}{how} in {calls}, from the noise of seed {seed}. "
+                f"Below, up to {STAGES} stages of the first one: the noisy image, and the image predicted from it.")
 
     wide = ipywidgets.Layout(width="60%")
     controls = {
@@ -73,5 +72,5 @@ def sampler_explorer(denoiser: Denoiser, schedule: NoiseSchedule, shape: tuple[i
     }
     # Only ddim has an eta; a slider that does nothing would mislead
     controls["sampler"].observe(lambda change: setattr(controls["eta"], "disabled", change.new != "ddim"), "value")
-    return Explorer(draw, controls, describe, "The sampler explorer: pictures, and how the first one came about",
+    return Explorer(draw, controls, describe, "The sampler explorer: images, and stages of the first one",
                     photo=True)

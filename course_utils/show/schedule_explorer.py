@@ -1,4 +1,4 @@
-"""The widget of notebook 02: a noise schedule as a curve, as a signal-to-noise ratio and as pictures, together."""
+"""The widget of notebook 02: a noise schedule as abar, as signal-to-noise ratio and as noisy images."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from torch import Tensor
 
 from course_utils.diffusion import NoiseSchedule
 from course_utils.runtime import seeded
-from course_utils.show.figures import COLOURS, STYLE, WIDTH, draw_picture, plt
+from course_utils.show.figures import COLOURS, STYLE, WIDTH, draw_image, plt
 from course_utils.show.widgets import Explorer
 
 SCHEDULES = {"linear": NoiseSchedule.linear, "cosine": NoiseSchedule.cosine}
 
 
-def schedule_explorer(picture: Tensor, T: int = 1000) -> Explorer:
-    """Choose a schedule and a time; see abar, the signal-to-noise ratio, and `picture` (C, H, W) in [-1, 1]."""
+def schedule_explorer(image: Tensor, T: int = 1000) -> Explorer:
+    """Choose a schedule and a time; see abar, the signal-to-noise ratio, and `image` (C, H, W) in [-1, 1] noised."""
     schedules = {name: make(T) for name, make in SCHEDULES.items()}
-    eps = torch.randn(picture.shape, generator=seeded(0))
+    eps = torch.randn(image.shape, generator=seeded(0))
 
     def draw(schedule: str, t: int):
         stops = [round(i * (T - 1) / 8) for i in range(9)]
@@ -37,17 +37,17 @@ def schedule_explorer(picture: Tensor, T: int = 1000) -> Explorer:
             axes["abar"].set(title="abar: share of the variance left", xlabel="t")
             axes["snr"].set(title="signal-to-noise ratio; grey: 0.01", xlabel="t", ylim=(1e-6, 1e5))
             axes["abar"].legend()
-            draw_picture(axes["now"], chosen.jump(picture, t, eps))
+            draw_image(axes["now"], chosen.jump(image, t, eps))
             axes["now"].set_title(f"t = {t}")
             for axis, stop in zip(strip, stops):
-                draw_picture(axis, chosen.jump(picture, stop, eps))
+                draw_image(axis, chosen.jump(image, stop, eps))
                 axis.set_title(f"t = {stop}", fontsize=8.5, pad=2)
         return fig
 
     def describe(schedule: str, t: int) -> str:
         chosen = schedules[schedule]
-        return (f"The {schedule} schedule at t = {t} of {T}: {100 * chosen.abar[t]:.1f}% of the picture's variance is "
-                f"left, the signal-to-noise ratio is {chosen.snr[t]:.2g}. Two curves over t, the picture at this t, "
+        return (f"The {schedule} schedule at t = {t} of {T}: {100 * chosen.abar[t]:.1f}% of the image's variance is "
+                f"left, the signal-to-noise ratio is {chosen.snr[t]:.2g}. Two curves over t, the image at this t, "
                 "and a strip of it at nine times from clean to noise.")
 
     controls = {
@@ -56,5 +56,5 @@ def schedule_explorer(picture: Tensor, T: int = 1000) -> Explorer:
                                   continuous_update=False, layout=ipywidgets.Layout(width="60%")),
     }
     return Explorer(draw, controls, describe,
-                    "The schedule explorer: share of the picture left, signal-to-noise ratio, and the picture itself",
+                    "The schedule explorer: share of the variance left, signal-to-noise ratio, and the noisy image",
                     photo=True)

@@ -18,7 +18,7 @@ FOLDER = ROOT / "data" / "emoji"
 TABLE = Path(__file__).with_name("emoji_concepts.tsv")
 RENDERER = "resvg-py==0.5.0"
 RENDERINGS = "@lobehub/fluent-emoji-3d@1.1.0"
-# The caption's word for a style, and the package that draws it as SVG
+# The caption's word for a style, and the package with its SVG files
 VECTORS = {
     "flat": "@iconify-json/fluent-emoji-flat@1.2.6",
     "shaded": "@iconify-json/noto@1.2.9",
@@ -27,7 +27,7 @@ VECTORS = {
     "outlined": "@iconify-json/openmoji@1.2.29",
 }
 CELL, LONG_SIDE, COLUMNS = 128, 124, 10
-# Hues in degrees that deserve the word; red passes through 360
+# Hue ranges of the colour words, in degrees; red passes through 360
 HUES = {"red": (328, 378), "orange": (10, 44), "yellow": (34, 72), "green": (62, 172), "blue": (172, 255)}
 
 
@@ -58,14 +58,14 @@ class VectorFont:
 
 
 def sprite(drawing: Image.Image) -> np.ndarray:
-    """Crop a drawing to what is drawn and centre it in a cell: (128, 128, 4) in [0, 1], times alpha."""
+    """Crop a drawing to its content and centre it in a cell: (128, 128, 4) in [0, 1], premultiplied by alpha."""
     pixels = np.asarray(drawing.convert("RGBA")).astype(np.float32) / 255
     pixels[..., :3] *= pixels[..., 3:]
     rows, columns = np.nonzero(pixels[..., 3] > 8 / 255)
     pixels = pixels[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     scale = LONG_SIDE / max(pixels.shape[:2])
     height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
-    # Area averages of colours multiplied by alpha: otherwise edges get a dark fringe
+    # Area averages of premultiplied colours: otherwise edges get a dark fringe
     planes = (Image.fromarray(np.ascontiguousarray(pixels[..., k])) for k in range(4))
     small = [np.asarray(plane.resize((width, height), Image.Resampling.BOX)) for plane in planes]
     cell = np.zeros((CELL, CELL, 4), np.float32)
@@ -75,7 +75,7 @@ def sprite(drawing: Image.Image) -> np.ndarray:
 
 
 def draw_all(table: list[dict]) -> dict[str, np.ndarray]:
-    """Draw every concept in every style: {style: (concepts, 128, 128, 4)}; SystemExit when one is missing."""
+    """Render every concept in every style: {style: (concepts, 128, 128, 4)}. Raises SystemExit when one is missing."""
     sys.path.insert(0, str(packages.wheel(RENDERER)))
     import resvg_py
 
@@ -103,7 +103,7 @@ def draw_all(table: list[dict]) -> dict[str, np.ndarray]:
 
 
 def sheet(cells: np.ndarray) -> Image.Image:
-    """Lay the sprites of a style out in a grid of ten columns, as straight RGBA."""
+    """Arrange the sprites of a style in a grid of ten columns, as straight (not premultiplied) RGBA."""
     rows = -(-len(cells) // COLUMNS)
     padded = np.zeros((rows * COLUMNS, CELL, CELL, 4), np.float32)
     padded[: len(cells)] = cells
@@ -113,7 +113,7 @@ def sheet(cells: np.ndarray) -> Image.Image:
 
 
 def has_hue(cell: np.ndarray, colour: str) -> bool:
-    """Is this the colour of a third of the sprite, and of half of what is coloured at all in it?"""
+    """Whether at least a third of the sprite, and half of its saturated pixels, have this colour."""
     solid = cell[cell[..., 3] > 0.9]
     low, high = HUES[colour]
     named = coloured = 0
@@ -126,7 +126,7 @@ def has_hue(cell: np.ndarray, colour: str) -> bool:
 
 
 def oklab(rgb: np.ndarray) -> np.ndarray:
-    """Colours (..., 3) in [0, 1] as OKLab (Ottosson 2020), where distances are what the eye sees."""
+    """sRGB (..., 3) in [0, 1] as OKLab (Ottosson 2020), where distances match perception."""
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     to_cones = [[0.41222, 0.53633, 0.05145], [0.21190, 0.68070, 0.10740], [0.08830, 0.28172, 0.62998]]
     to_lab = [[0.21045, 0.79362, -0.00407], [1.97800, -2.42859, 0.45059], [0.02590, 0.78277, -0.80868]]
@@ -134,7 +134,7 @@ def oklab(rgb: np.ndarray) -> np.ndarray:
 
 
 def stands_out(cell: np.ndarray, colour: tuple[int, int, int]) -> float:
-    """The share of a sprite's opaque pixels that differ clearly from a ground colour."""
+    """The fraction of a sprite's opaque pixels that differ clearly from a background colour."""
     solid = cell[cell[..., 3] > 0.5]
     drawn = oklab((solid[:, :3] / solid[:, 3:]).clip(0, 1))
     distance = np.linalg.norm(drawn - oklab(np.array(colour) / 255), axis=1)
@@ -142,7 +142,7 @@ def stands_out(cell: np.ndarray, colour: tuple[int, int, int]) -> float:
 
 
 def records(table: list[dict], cells: dict[str, np.ndarray], grounds: dict) -> list[dict]:
-    """The rows of concepts.json: names, grammar, measured colour, and where a sprite would not be seen."""
+    """The rows of concepts.json: names, grammar, checked colour, and the backgrounds that a sprite blends into."""
     rows, wrong = [], []
     for index, row in enumerate(table):
         colour = row["colour"] or None

@@ -1,4 +1,4 @@
-"""Draw data/emoji/preview.png: sprites in six styles, captioned scenes with boxes, the maps of a scene."""
+"""Draw data/emoji/preview.png: sprites in six styles, captioned scenes with bounding boxes, annotations of a scene."""
 
 import textwrap
 
@@ -41,7 +41,7 @@ def examples() -> list[Scene]:
 
 
 def sprites(sheet: Image.Image, top: int) -> int:
-    """Draw twelve concepts, a row for each style; return where the next thing may begin."""
+    """Draw twelve concepts, a row for each style; returns the y coordinate below them."""
     draw = ImageDraw.Draw(sheet)
     left, side, pitch = MARGIN + 106, 74, 87
     for column, name in enumerate(SHOWN):
@@ -59,7 +59,7 @@ def sprites(sheet: Image.Image, top: int) -> int:
 
 
 def scenes(sheet: Image.Image, top: int) -> int:
-    """Draw captioned scenes with the boxes of their objects."""
+    """Draw captioned scenes with the bounding boxes of their objects; returns the y coordinate below them."""
     draw = ImageDraw.Draw(sheet)
     shown = examples()
     side = 212
@@ -75,15 +75,15 @@ def scenes(sheet: Image.Image, top: int) -> int:
 
 
 def maps(sheet: Image.Image, top: int) -> int:
-    """Draw one scene and everything that is known of it, at the size it is shown at."""
+    """Draw one scene and its annotations; returns the y coordinate below them."""
     scene = make_scene(
         ["house", "bear", "snowman"], "shaded", "green", pattern="checked",
         boxes=[(0.06, 0.06, 0.62, 0.62), (0.36, 0.44, 0.78, 0.92), (0.66, 0.1, 0.96, 0.45)],
     )  # fmt: skip
     known = annotate(scene, SIDE)
     seen = np.array([(245, 245, 245), (0, 114, 178), (230, 159, 0), (0, 158, 115)], np.uint8)
-    picture = render(scene, SIDE).transpose(1, 2, 0)
-    points = Image.fromarray(picture)
+    image = render(scene, SIDE).transpose(1, 2, 0)
+    points = Image.fromarray(image)
     for x, y, visible in known.keypoints.reshape(-1, 3).tolist():
         x, y = x * SIDE, y * SIDE
         fill = (255, 236, 60) if visible else (20, 24, 40)
@@ -91,7 +91,7 @@ def maps(sheet: Image.Image, top: int) -> int:
     first = (known.masks[0].numpy()[..., None] * seen[1]).astype(np.uint8)
     first[~known.masks[0].numpy()] = seen[0]
     tiles = {
-        "scene": Image.fromarray(picture),
+        "scene": Image.fromarray(image),
         "key points": points,
         "visible masks": Image.fromarray(seen[known.depth.numpy()]),
         "a whole mask": Image.fromarray(first),
@@ -110,7 +110,7 @@ def maps(sheet: Image.Image, top: int) -> int:
 
 
 def draw() -> Image.Image:
-    """Draw the whole sheet. It reads the finished files of data/emoji."""
+    """Draw the whole sheet, from the finished files of data/emoji."""
     sheet = Image.new("RGB", (WIDTH, 2000), PAPER)
     pen = ImageDraw.Draw(sheet)
     pen.text((MARGIN, 20), "Emoji scenes", INK, font(30))

@@ -18,7 +18,7 @@ SEED = 20200523
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """Read a gzipped IDX file of bytes, the format of MNIST: a short header, then the numbers."""
+    """Read a gzipped IDX file of bytes, the format of MNIST: a short header, then the array."""
     raw = gzip.decompress(path.read_bytes())
     if raw[:3] != b"\0\0\x08":
         raise SystemExit(f"{path.name} is not an IDX file of bytes; has the Debian package changed?")
@@ -42,7 +42,7 @@ def choose(images, labels, per_class: int, rng):
 
 
 def preview(images, labels, columns: int = 12, scale: int = 3) -> Image.Image:
-    """Draw the first images of each class in a row of its own, magnified `scale` times, with its name."""
+    """Draw the first images of each class in a row with its name, magnified `scale` times."""
     side, gap, left, top = 28 * scale, 6, 132, 78
     width = left + columns * (side + gap) + 18
     sheet = Image.new("L", (width, top + len(CLASSES) * (side + gap) + 16), 255)

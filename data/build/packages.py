@@ -1,4 +1,4 @@
-"""Fetch a package of Debian, npm or PyPI and unpack it into a temporary folder, without installing it."""
+"""Download a package of Debian, npm or PyPI and unpack it into a temporary folder, without installing it."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 from shutil import which
 
 DEBIAN_HINT = "Run `apt-get update` first; a version after = must be the one of your Debian (12, bookworm)."
-# Its folder, with everything unpacked into it, goes away when Python ends
+# Deleted, with everything unpacked into it, when Python exits
 _temporary = tempfile.TemporaryDirectory(prefix="course-data-")
 
 
@@ -70,4 +70,4 @@ def _call(command: list[str], folder: Path, what: str, remedy: str) -> None:
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if result.returncode != 0:
         said = result.stderr.strip()
-        raise SystemExit(f"The {what} could not be fetched or unpacked. {remedy} {command[0]} said:\n{said}")
+        raise SystemExit(f"The {what} could not be downloaded or unpacked. {remedy} {command[0]} said:\n{said}")

@@ -10,7 +10,7 @@ CROPS, CROP = 16, 64
 
 
 def draw(folder: Path, rows: list[dict]) -> Image.Image:
-    """Return the sheet as a picture of 256 colours, which keeps the file small."""
+    """The sheet as an image of 256 colours, which keeps the file small."""
     train = [row["name"] for row in rows if row["split"] == "train"]
     test = [row["name"] for row in rows if row["split"] == "test"]
     sheet = Image.new("RGB", (WIDTH, 2000), "white")

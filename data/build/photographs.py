@@ -21,7 +21,7 @@ SKIMAGE = "scikit-image==0.26.0"
 COLUMNS = "name title author licence source package split width height modified".split()
 FREE = {"public domain": "Public Domain", "cc0-1.0": "CC0-1.0"}
 
-# Archive of GCompris: (file without ending, our name, what is seen, held out for test?)
+# Archive of GCompris: file without extension | our name | title | split (default: train)
 FROM_GCOMPRIS = {
     "erase": """
         crab | crab | red rock crab
@@ -100,7 +100,7 @@ FROM_GCOMPRIS = {
 # The README of GCompris misspells one file name
 MISSPELT = {"germany/audaPalatina.webp": "germany/aulaPalatina.webp"}
 
-# File, name, what is seen, author, licence, source, split; then where the package says so, in which words
+# Package, file, name, title, author, licence, source, split; then the file that states the licence, and its words
 OTHERS = [
     (LOMIRI, "usr/share/backgrounds/seeding_by_Clements_Engelhardt.jpg", "dandelions", "dandelion clocks",
      "Clemens Engelhardt", "CC0-1.0", "https://gitlab.com/ubports/development/core/lomiri-wallpapers", "test",
@@ -127,7 +127,7 @@ def read_rcc(path: Path) -> dict[str, bytes]:
     magic, version, tree, data, names = struct.unpack_from(">4s4I", raw)
     if magic != b"qres":
         raise SystemExit(f"{path.name} is not a Qt resource archive; has the Debian package changed?")
-    # From version 2 on each entry carries 8 more bytes, the time of change
+    # From version 2 on, each entry has 8 more bytes, the modification time
     entry_size, content = 14 if version == 1 else 22, {}
 
     def visit(number: int, folder: str) -> None:
@@ -145,7 +145,7 @@ def read_rcc(path: Path) -> dict[str, bytes]:
         size = struct.unpack_from(">I", raw, at)[0]
         body = raw[at + 4 : at + 4 + size]
         if flags & 4:
-            raise SystemExit(f"{name} in {path.name} is packed with zstd, which this builder does not read.")
+            raise SystemExit(f"{name} in {path.name} is compressed with zstd, which this builder does not read.")
         content[name] = zlib.decompress(body[4:]) if flags & 1 else body
 
     visit(0, "")
@@ -169,7 +169,7 @@ def read_credits(readme: str) -> dict[str, dict[str, str]]:
 
 
 def from_gcompris():
-    """Yield (row, picture) with author, licence and source as the README inside the archive gives them."""
+    """Yield (row, encoded image) with author, licence and source as the README inside the archive gives them."""
     folder = packages.debian(GCOMPRIS) / "usr/share/gcompris-qt/rcc"
     for archive, table in FROM_GCOMPRIS.items():
         files = read_rcc(folder / f"{archive}.rcc")
@@ -192,7 +192,7 @@ def from_gcompris():
 
 
 def from_others():
-    """Yield (row, picture) of the other packages, after checking that they still say what we claim."""
+    """Yield (row, encoded image) of the other packages, after checking that they still state the licence."""
     unpacked = {LOMIRI: packages.debian(LOMIRI), SKIMAGE: packages.wheel(SKIMAGE)}
     for package, file, name, title, author, licence, source, split, where, words in OTHERS:
         said = " ".join((unpacked[package] / where).read_text(encoding="utf-8").split())
@@ -207,9 +207,9 @@ def from_others():
         yield row, (unpacked[package] / file).read_bytes()
 
 
-def shrink(picture: bytes) -> Image.Image:
-    """Decode a picture and bring its long side down to LONG_SIDE; smaller ones stay as they are."""
-    image = Image.open(io.BytesIO(picture)).convert("RGB")
+def shrink(encoded: bytes) -> Image.Image:
+    """Decode an image and downscale its long side to LONG_SIDE; smaller ones keep their size."""
+    image = Image.open(io.BytesIO(encoded)).convert("RGB")
     factor = LONG_SIDE / max(image.size)
     if factor >= 1:
         return image
@@ -217,17 +217,17 @@ def shrink(picture: bytes) -> Image.Image:
 
 
 def build() -> None:
-    """Write the pictures, photographs.tsv and preview.png, each first under a temporary name."""
+    """Write the images, photographs.tsv and preview.png, each first under a temporary name."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    pictures = sorted([*from_gcompris(), *from_others()], key=lambda pair: pair[0]["name"])
+    photographs = sorted([*from_gcompris(), *from_others()], key=lambda pair: pair[0]["name"])
     rows = []
-    for row, picture in pictures:
-        image = shrink(picture)
+    for row, encoded in photographs:
+        image = shrink(encoded)
         image.save(FOLDER / ".new.webp", "WEBP", quality=QUALITY, method=6)
         os.replace(FOLDER / ".new.webp", FOLDER / f"{row['name']}.webp")
-        # Who changed what: GCompris first, if its README says so, then this builder
+        # The modifications by GCompris, if its README states any, then those by this builder
         by_gcompris = f"{row['modified']} (GCompris); " if row["modified"] else ""
-        size = "downscaled, " if image.size != Image.open(io.BytesIO(picture)).size else ""
+        size = "downscaled, " if image.size != Image.open(io.BytesIO(encoded)).size else ""
         modified = f"{by_gcompris}{size}re-encoded as WebP quality {QUALITY}"
         rows.append(row | dict(width=image.width, height=image.height, modified=modified))
     with open(FOLDER / ".photographs.tsv", "w", encoding="utf-8", newline="") as stream:
@@ -235,7 +235,7 @@ def build() -> None:
         writer.writeheader()
         writer.writerows(rows)
     os.replace(FOLDER / ".photographs.tsv", FOLDER / "photographs.tsv")
-    # A picture that is no longer chosen must not stay behind
+    # Images that are no longer in the tables are removed
     for old in set(FOLDER.glob("*.webp")) - {FOLDER / f"{row['name']}.webp" for row in rows}:
         old.unlink()
     photograph_sheet.draw(FOLDER, rows).save(FOLDER / ".preview.png", optimize=True)

@@ -8,17 +8,17 @@ DATA = Path(__file__).resolve().parents[1]
 
 
 def shipped_files() -> list[str]:
-    """List the files of the image worlds, below `data/`: everything in their folders but README.md."""
+    """The files of the data sets, as paths below `data/`: everything in their folders but README.md."""
     files = (path.relative_to(DATA) for path in DATA.rglob("*") if path.is_file())
     # The builders are code, checkpoints and recordings are made by training, thumbnails follow the notebooks
-    apart = ("build", "checkpoints", "recorded", "thumbnails")
-    worlds = (path for path in files if path.parts[0] not in apart and len(path.parts) > 1)
-    kept = (path for path in worlds if path.name != "README.md" and not path.name.startswith("."))
+    excluded = ("build", "checkpoints", "recorded", "thumbnails")
+    shipped = (path for path in files if path.parts[0] not in excluded and len(path.parts) > 1)
+    kept = (path for path in shipped if path.name != "README.md" and not path.name.startswith("."))
     return sorted(path.as_posix() for path in kept)
 
 
 def write() -> int:
-    """Write the list, first under a temporary name, and return the number of files in it."""
+    """Write data/SHA256SUMS, first under a temporary name, and return the number of files in it."""
     files = shipped_files()
     lines = [f"{hashlib.sha256((DATA / name).read_bytes()).hexdigest()}  {name}\n" for name in files]
     temporary = DATA / "SHA256SUMS.new"

@@ -123,4 +123,4 @@ def test_guidance_explorer_by_keyboard(explorer):
     choice = page.get_by_role("combobox", name="Class")
     choice.focus()
     page.keyboard.press("End")
-    assert says(picture, "pictures of the class ankle boot")
+    assert says(picture, "images of the class ankle boot")

@@ -59,9 +59,9 @@ def choose_and_upload(page) -> None:
     page.keyboard.press("End")
     upload(page, "broken.png", png(90, 70)[:300])
     alert = page.get_by_role("alert")
-    assert eventually(lambda: "This file cannot be read as a picture" in alert.inner_text())
+    assert eventually(lambda: "This file cannot be read as an image" in alert.inner_text())
     upload(page, "huge.png", bytes(21 * 2**20))
-    assert eventually(lambda: "huge.png has 21 MB; at most 20 MB are taken" in alert.inner_text())
+    assert eventually(lambda: "huge.png has 21 MB; the maximum is 20 MB" in alert.inner_text())
     # Of more than one part
     large = png(1500, 1400)
     assert len(large) > 2**20
@@ -115,10 +115,10 @@ def test_hole_painter_by_keyboard_and_pointer(run, lab):
     filled.wait_for()  # the static picture below is the first filling
     asked = lab.folder / "mask.txt"
     assert stored(asked) == "576"
-    assert live.nth(0).inner_text() == "Brush at column 33, row 33 of 64. The hole covers 14% of the picture."
+    assert live.nth(0).inner_text() == "Brush at column 33, row 33 of 64. The hole covers 14% of the image."
 
     press["Clear"].click()
-    assert "The hole covers 0% of the picture." in live.nth(0).inner_text() and not filled.count()
+    assert "The hole covers 0% of the image." in live.nth(0).inner_text() and not filled.count()
     press["Fill"].click()
     assert eventually(lambda: alert.count() and "There is no hole to fill" in alert.inner_text())
 
@@ -126,7 +126,7 @@ def test_hole_painter_by_keyboard_and_pointer(run, lab):
     canvas.focus()
     for key in ("ArrowLeft", "ArrowLeft", "Shift+ArrowUp", "Space"):
         page.keyboard.press(key)
-    assert live.nth(0).inner_text() == "Brush at column 25, row 32 of 64. The hole covers 1% of the picture."
+    assert live.nth(0).inner_text() == "Brush at column 25, row 32 of 64. The hole covers 1% of the image."
     assert canvas.evaluate("c => c.toDataURL()") != drawn
     press["Fill"].focus()
     page.keyboard.press("Enter")
@@ -142,7 +142,7 @@ def test_hole_painter_by_keyboard_and_pointer(run, lab):
     page.mouse.up()
     page.get_by_role("spinbutton", name="Seed").fill("2")
     press["Fill"].click()
-    guess, bar = page.get_by_role("img", name=": the guess so far"), page.get_by_role("progressbar", name="Steps")
+    guess, bar = page.get_by_role("img", name=": the current prediction"), page.get_by_role("progressbar", name="Steps")
     assert eventually(lambda: guess.count() and bar.is_visible() and 1 < bar.evaluate("b => b.value") < 10)
     seen = guess.get_attribute("src")
     assert eventually(lambda: guess.get_attribute("src") != seen)

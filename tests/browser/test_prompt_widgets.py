@@ -48,11 +48,11 @@ def test_prompt_box_by_keyboard_and_pointer(run, lab):
     page, asked = run("prompts.ipynb", PROMPT_BOX), lab.folder / "asked.txt"
     field, words = page.get_by_role("combobox", name="Caption"), page.get_by_role("listbox")
     status, alert = page.locator("p[aria-live]").nth(1), page.get_by_role("alert")
-    picture, notes = page.get_by_role("img", name=": the picture, seed"), page.get_by_label("Remarks on the caption")
+    picture, notes = page.get_by_role("img", name=": the image, seed"), page.get_by_label("Remarks on the caption")
     # The static picture below is the first drawing
     picture.wait_for()
     assert stored(asked) == "a cat|0|2.0|20" and field.input_value() == "a cat"
-    assert picture.get_attribute("alt") == "\u201ca cat\u201d: the picture, seed 0, guidance scale 2, 20 steps"
+    assert picture.get_attribute("alt") == "\u201ca cat\u201d: the image, seed 0, guidance scale 2, 20 steps"
     assert eventually(lambda: picture.evaluate("i => i.naturalWidth") == 64) and picture.bounding_box()["width"] == 320
     assert picture.evaluate("i => getComputedStyle(i).imageRendering") == "pixelated" and not words.is_visible()
 
@@ -102,14 +102,14 @@ def test_prompt_box_by_keyboard_and_pointer(run, lab):
     field.fill("a zebra \uace0\uc591\uc774 <b>")
     field.press("Enter")
     assert eventually(lambda: stored(asked) == "a zebra \uace0\uc591\uc774 <b>|4|2.0|20")
-    guess, bar = page.get_by_role("img", name=": the guess so far"), page.get_by_role("progressbar", name="Steps")
+    guess, bar = page.get_by_role("img", name=": the current prediction"), page.get_by_role("progressbar", name="Steps")
     assert eventually(lambda: guess.count() and bar.is_visible() and 1 < bar.evaluate("b => b.value") < 10)
     assert guess.evaluate("i => i.naturalWidth") == 32 and guess.bounding_box()["width"] == 320
     told = [f"unknown: {word}" for word in ("zebra", "\uace0\uc591\uc774", "<b>")]
     assert notes.get_by_role("listitem").all_inner_texts() == told
     draw, cancel = page.get_by_role("button", name="Draw"), page.get_by_role("button", name="Cancel")
     draw.click()
-    assert eventually(lambda: alert.count() and "One picture is being drawn" in alert.inner_text())
+    assert eventually(lambda: alert.count() and "One image is being drawn" in alert.inner_text())
     cancel.click()
     assert eventually(lambda: status.inner_text() == "Cancelled.")
     assert not guess.count() and not picture.count() and not bar.is_visible()
@@ -120,7 +120,7 @@ def test_prompt_box_by_keyboard_and_pointer(run, lab):
     steps.fill("500")
     field.fill("")
     steps.press("Enter")
-    assert page.get_by_text("Steps: from 1 to 100; 100 is taken.").count() and steps.input_value() == "100"
+    assert page.get_by_text("Steps: from 1 to 100; 100 is used.").count() and steps.input_value() == "100"
     assert eventually(lambda: stored(asked) == "|1|1.5|100" and notes.inner_text() == "empty")
     assert eventually(lambda: status.inner_text().startswith("Drawn in") and picture.count() and not alert.count())
     seed.fill("13")
@@ -139,7 +139,7 @@ def test_a_hole_is_filled_with_what_the_sentence_says(run, lab):
     page, told = run("prompted.ipynb", PROMPTED_HOLE), lab.folder / "told.txt"
     filled, notes = page.get_by_role("img", name=": its hole filled"), page.get_by_label("Remarks on the caption")
     filled.wait_for()
-    assert stored(told) == "a cat|0|144" and page.get_by_role("combobox", name="Picture").count() == 1
+    assert stored(told) == "a cat|0|144" and page.get_by_role("combobox", name="Image").count() == 1
     assert page.get_by_role("application").bounding_box()["width"] == filled.bounding_box()["width"] == 320
     field = page.get_by_role("combobox", name="Caption")
     field.fill("a zebra cas")

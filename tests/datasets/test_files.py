@@ -82,7 +82,7 @@ def test_missing_list_is_named(small_world):
 def test_unreadable_list_names_the_line(small_world, line):
     with open(small_world / "SHA256SUMS", "a") as stream:
         stream.write(line + "\n")
-    with pytest.raises(DataError, match="Line 2 of data/SHA256SUMS cannot be read"):
+    with pytest.raises(DataError, match="Line 2 of data/SHA256SUMS is malformed"):
         verified("world/file.bin")
 
 

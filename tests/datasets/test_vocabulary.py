@@ -34,5 +34,5 @@ def test_too_few_concepts_and_bad_shares_are_sentences():
         Scenes(among=["catt"])
     with pytest.raises(ValueError, match="too few concepts for the split unseen-relation"):
         Scenes("unseen-relation", among=["cat", "owl", "house", "castle", "rocket", "dog"][:5] + ["panda", "bus"])
-    with pytest.raises(ValueError, match="shares are 3 numbers that add up to 1"):
+    with pytest.raises(ValueError, match="shares must be 3 non-negative numbers that sum to 1"):
         Scenes(shares=(0.5, 0.5, 0.5))

@@ -73,11 +73,11 @@ def test_a_wrong_shape_is_named(capsys):
     def unjump(xt, t, eps, abar):
         return xt.flatten(1)
 
-    assert "The shape is (4, 36), and should be (4, 1, 6, 6)" in verdict("02", "unjump", unjump, capsys)
+    assert "The shape is (4, 36); it should be (4, 1, 6, 6)" in verdict("02", "unjump", unjump, capsys)
 
 
 def test_a_wrong_type_is_named(capsys):
-    assert "A number is wanted" in verdict("01", "seconds_to_3_mm", "ninety", capsys)
+    assert "The answer must be a number" in verdict("01", "seconds_to_3_mm", "ninety", capsys)
 
 
 def test_unknown_names_and_notebooks_are_named():

@@ -17,12 +17,12 @@ TILE = {"SP": 64, "GP": 8, "CP": 4}
 def cases():
     """(name, kernel, its constants, format of the pictures, GPUs)."""
     for measure, apply in [(True, True), (True, False), (False, True)]:
-        flags = {"BENT": True, "MEASURE": measure, "APPLY": apply}
+        flags = {"MODULATED": True, "MEASURE": measure, "APPLY": apply}
         yield f"norm forward {measure}{apply}", norm._forward, flags | TILE | {"PP": 16}, "fp16", GPUS
         yield f"norm backward {measure}{apply}", norm._backward, flags | TILE, "fp16", GPUS
     # The largest tile, in both layouts
     for tile in ({"SP": 8192, "GP": 1, "CP": 1}, {"SP": 256, "GP": 8, "CP": 4}):
-        flags = {"BENT": True, "MEASURE": True, "APPLY": True} | tile
+        flags = {"MODULATED": True, "MEASURE": True, "APPLY": True} | tile
         yield f"norm forward {tile}", norm._forward, flags | {"PP": 1}, "fp32", GPUS[:1]
         yield f"norm backward {tile}", norm._backward, flags, "bf16", GPUS[1:]
     for form, gpus in (("fp32", GPUS), ("fp16", GPUS[:1]), ("bf16", GPUS[1:])):
@@ -42,7 +42,7 @@ def kind(name: str, form: str) -> str:
     if name == "seed_ptr":
         return "*i64"
     pictures = ("x_ptr", "y_ptr", "dy_ptr", "dx_ptr", "x0_ptr", "xt_ptr", "output_ptr", "without_ptr", "next_ptr",
-                "slope_ptr", "scale_ptr", "shift_ptr")
+                "grad_ptr", "scale_ptr", "shift_ptr")
     return f"*{form}" if name in pictures else "*fp32"
 
 

@@ -130,7 +130,7 @@ def test_the_noise_is_normal():
 
 
 def test_a_wrong_seed_is_a_sentence():
-    with pytest.raises(ValueError, match="one int64 for each of the 2 pictures; got torch.float32, .2,."):
+    with pytest.raises(ValueError, match="one int64 for each of the 2 images; got torch.float32, .2,."):
         noising.q_sample(torch.zeros(2, 1, 4, 4), torch.ones(2), torch.ones(2))
 
 

@@ -48,12 +48,12 @@ def test_a_picture_is_drawn_as_it_is(shown):
 
 def test_schedule_explorer_follows_its_controls(shown):
     explorer = schedule_explorer(torch.zeros(3, 8, 8))
-    before = explorer.picture.value
+    before = explorer.figure.value
     explorer.controls["t"].value = 900
-    after = explorer.picture.value
+    after = explorer.figure.value
     explorer.controls["schedule"].value = "cosine"
-    assert len({before, after, explorer.picture.value}) == 3
-    assert "The cosine schedule at t = 900 of 1000" in explorer.picture.value
+    assert len({before, after, explorer.figure.value}) == 3
+    assert "The cosine schedule at t = 900 of 1000" in explorer.figure.value
     explorer.twin()
     assert "cosine" in shown[0][1]["image/jpeg"]["alt"]
 
@@ -64,7 +64,7 @@ def test_an_explorer_says_what_went_wrong():
 
     slider = __import__("ipywidgets").IntSlider()
     explorer = show.Explorer(draw, {"n": slider}, lambda n: "", "caption")
-    assert "n is too large; choose fewer" in explorer.picture.value
+    assert "n is too large; choose fewer" in explorer.figure.value
 
 
 def test_molecule_box_holds_the_film_it_shows(shown):
@@ -90,15 +90,15 @@ def test_molecule_box_script_is_shipped():
 def test_sampler_explorer_follows_its_controls(shown):
     schedule = NoiseSchedule.cosine(100)
     denoiser = ideal_denoiser(torch.rand(5, 1, 8, 8, generator=seeded(0)) * 2 - 1, schedule)
-    explorer = show.sampler_explorer(denoiser, schedule, (1, 8, 8), pictures=2)
-    seen = [explorer.picture.value]
+    explorer = show.sampler_explorer(denoiser, schedule, (1, 8, 8), n=2)
+    seen = [explorer.figure.value]
     for control, value in (("steps", 5), ("eta", 1.0), ("seed", 3), ("sampler", "dpm++"), ("sampler", "ddpm")):
         explorer.controls[control].value = value
-        seen.append(explorer.picture.value)
+        seen.append(explorer.figure.value)
     assert len(set(seen)) == 6 and explorer.controls["eta"].disabled
-    assert "2 pictures made by ddpm in 5 calls of the denoiser, from the noise of seed 3" in explorer.picture.value
+    assert "2 images made by ddpm in 5 calls of the denoiser, from the noise of seed 3" in explorer.figure.value
     explorer.controls["steps"].value = 1
-    assert "1 call of the denoiser" in explorer.picture.value
+    assert "1 call of the denoiser" in explorer.figure.value
     explorer.twin()
     assert "made by ddpm" in shown[0][1]["image/jpeg"]["alt"]
 
@@ -126,10 +126,10 @@ def test_guidance_explorer_follows_its_controls(shown):
 
     explorer = show.guidance_explorer(lambda scale: torch.rand(5, 5) * scale, lambda scale: torch.rand(9, 2), pictures,
                                       ["boot", "bag"])
-    seen = [explorer.picture.value]
+    seen = [explorer.figure.value]
     for control, value in (("scale", 8.0), ("label", 1)):
         explorer.controls[control].value = value
-        seen.append(explorer.picture.value)
+        seen.append(explorer.figure.value)
     assert len(set(seen)) == 3 and asked == [(0, 2.0), (0, 8.0), (1, 8.0)]
     explorer.twin()
-    assert asked[3:] == [] and "pictures of the class bag" in shown[0][1]["image/jpeg"]["alt"]
+    assert asked[3:] == [] and "images of the class bag" in shown[0][1]["image/jpeg"]["alt"]

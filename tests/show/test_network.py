@@ -39,7 +39,7 @@ def test_what_reads_is_drawn_under_the_middle(shown):
     network = TextUNet(["cat", "dog"], unet, length=4, width=32, layers=1)
     tokens = network.tokenizer("a cat")
     rows = show.trace(network.unet, torch.zeros(1, 3, 8, 8), torch.tensor([5]), **network.read(tokens))
-    show.architecture(rows, "caption", reader=show.trace(network.text, tokens))
+    show.architecture(rows, "caption", text_encoder=show.trace(network.text, tokens))
     without, _ = picture_of(shown[0]), show.architecture(rows, "caption")
     alt = shown[0][1]["image/png"]["alt"]
     assert alt.endswith("Below, words, blocks.0, norm, with arrows up into the middle and pooled.")
@@ -63,13 +63,13 @@ def test_maps_lie_on_their_pictures(shown):
 def test_the_activation_explorer_follows_its_controls(shown):
     explorer = show.activation_explorer(UNet(widths=(16, 64), middle=2), torch.zeros(1, 32, 32))
     assert {"first", "downs.0.blocks.0", "middle.1", "last"} <= set(explorer.controls["part"].options)
-    seen = {explorer.picture.value}
+    seen = {explorer.figure.value}
     for part in ("first", "middle.1"):
         explorer.controls["part"].value = part
-        seen.add(explorer.picture.value)
+        seen.add(explorer.figure.value)
     explorer.controls["t"].value = 900
-    assert len(seen | {explorer.picture.value}) == 4
-    assert "at t = 900" in explorer.picture.value and "middle.1" in explorer.picture.value
+    assert len(seen | {explorer.figure.value}) == 4
+    assert "at t = 900" in explorer.figure.value and "middle.1" in explorer.figure.value
     # A channel keeps its place when t moves
     at = [explorer.describe("middle.1", t).partition("from channel")[2].partition(". They")[0] for t in (0, 500, 999)]
     assert at[0] and at == [at[0]] * 3

@@ -73,7 +73,7 @@ def test_the_central_square_is_cut_and_shrunk(width, height):
 @pytest.mark.parametrize("pictures", [{}, {"a": torch.zeros(3, 4, 5)}, {"a": torch.zeros(1, 4, 4)},
                                       {"a": torch.zeros(3, 4, 4), "b": torch.zeros(3, 8, 8)}])
 def test_other_pictures_are_refused(make, pictures):
-    with pytest.raises(ValueError, match=r"pictures must be \{name: tensor \(3, H, H\)\}"):
+    with pytest.raises(ValueError, match=r"images must be \{name: tensor \(3, H, H\)\}"):
         make(pictures)
 
 
@@ -87,9 +87,9 @@ def test_an_upload_is_chosen_whole_and_twice(make):
 
 
 @pytest.mark.parametrize("data, sentence", [
-    (b"", "This file cannot be read as a picture"),
-    (png(60, 40)[:80], "This file cannot be read as a picture"),
-    (png(60, SIDE - 1), "The largest square in this picture is 15 pixels wide; at least 16 are needed."),
+    (b"", "This file cannot be read as an image"),
+    (png(60, 40)[:80], "This file cannot be read as an image"),
+    (png(60, SIDE - 1), "The largest square in this image is 15 pixels wide; at least 16 are needed."),
 ])
 def test_a_file_that_cannot_be_used_gets_a_sentence(make, data, sentence):
     widget = make(PICTURES, photographs.opened)
@@ -163,8 +163,8 @@ class Filler:
 
 def finish(painter) -> None:
     """Wait until no hole is being filled."""
-    assert painter._one.acquire(timeout=10)
-    painter._one.release()
+    assert painter._lock.acquire(timeout=10)
+    painter._lock.release()
 
 
 def fill(painter, mask: str | None = None, seed: int = 0) -> None:

@@ -101,11 +101,11 @@ def test_the_guess_so_far_is_shown_and_counted(monkeypatch):
 
 def test_one_picture_at_a_time_and_what_is_being_drawn_keeps_its_name(monkeypatch):
     box = boxed(Painter())
-    box._one.acquire()
+    box._lock.acquire()
     box._handle_custom_msg({"do": "draw", "prompt": "a castle", "seed": 1, "scale": 1, "wanted": 1}, [])
-    assert box.problem == "One picture is being drawn. Wait for it, or press Cancel first."
+    assert box.problem == "One image is being drawn. Wait for it, or press Cancel first."
     assert (box.prompt, box.seed) == ("a cat", 0)
-    box._one.release()
+    box._lock.release()
     ask(box, "a castle")
     assert box.problem == "" and box.prompt == "a castle"
 
@@ -151,7 +151,7 @@ def test_remarks_that_fail_and_pictures_of_another_shape_are_sentences():
     assert box.problem == "RuntimeError: no remarks" and not box.busy
     box = boxed(lambda *order: torch.zeros(1, 3, SIDE, SIDE))
     ask(box)
-    assert box.problem == "Draw must return one picture (3, H, W); got (1, 3, 16, 16)."
+    assert box.problem == "Draw must return one image (3, H, W); got (1, 3, 16, 16)."
 
 
 def test_a_draw_that_tells_no_steps_works(shown):
@@ -178,7 +178,7 @@ def fill_with(prompt, **options):
 
 def test_a_hole_is_filled_with_what_the_sentence_says(shown):
     painter, calls = fill_with("a cat", words=WORDS, remarks=remarks)
-    assert painter.words == WORDS and painter.noun == "Picture"
+    assert painter.words == WORDS and painter.noun == "Image"
     painter.twin()
     painter._handle_custom_msg({"do": "fill", "mask": painter.mask, "seed": 4, "prompt": "a dog"}, [])
     finish(painter)
@@ -186,14 +186,14 @@ def test_a_hole_is_filled_with_what_the_sentence_says(shown):
     assert painter.status.startswith("Filled in") and painter.filled
     painter.twin()
     assert len(calls) == 2 and "filled with \u201ca dog\u201d and seed 4" in shown[3][0].data
-    assert "Three pictures: the picture cat" in shown[2][1]["image/jpeg"]["alt"]
+    assert "Three images: the image cat" in shown[2][1]["image/jpeg"]["alt"]
 
 
 def test_the_hole_at_first_may_be_anywhere():
     painter, _ = fill_with("a cat", box=(SIDE // 2, 0, SIDE, SIDE))
     assert painter.box == [SIDE // 2, 0, SIDE, SIDE] and painter.mask == ("1" * (SIDE // 2) + "0" * (SIDE // 2)) * SIDE
     for wrong in ((0, 0, SIDE + 1, SIDE), (2, 0, 2, SIDE), (-1, 0, 2, 2)):
-        with pytest.raises(ValueError, match=f"within 0 and {SIDE}; got"):
+        with pytest.raises(ValueError, match=f"all in 0..{SIDE}; got"):
             fill_with("a cat", box=wrong)
 
 

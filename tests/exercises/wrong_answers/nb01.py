@@ -32,7 +32,7 @@ WRONG = {
         _F4 + "(pa**2 * (a - x) + pb**2 * (b - x)) / (pa**2 + pb**2) / s**2": "the 2 is missing",
         _F4 + "(pa * (a - x) + pb * (b - x)) / s**2": "sum to 1",
         _F4 + "x": "a = b",
-        _F4 + "(pa * (a - x) + pb * (b - x)) / 2 / s**3 / (2 * torch.pi) ** 0.5": "slope of the density",
+        _F4 + "(pa * (a - x) + pb * (b - x)) / 2 / s**3 / (2 * torch.pi) ** 0.5": "gradient of the density",
     },
     "step_back": {
         _F5 + "(x - beta * score) / (1 - beta) ** 0.5 + beta**0.5 * fresh": "wrong sign",

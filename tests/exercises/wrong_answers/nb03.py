@@ -11,7 +11,7 @@ _A = ("def attend_with_words(q, k, v, words_k, words_v):\n    K = torch.cat([wor
 _T = "def forget_time(network, said):\n    "
 
 WRONG = {
-    "tokens_in_the_middle": {576: "once more", 144: "*two* halvings", 9: "one too many", 6: "side of the map",
+    "tokens_in_the_middle": {576: "once more", 144: "*two* halvings", 9: "one too many", 6: "side of the feature map",
                              9216: "pixels go in", 2304: "sixteenth", 192: "numbers each token", 16: "shipped network",
                              100: "then square"},
     "waves": {
@@ -32,7 +32,7 @@ WRONG = {
     "bend": {
         _B + "n(h, groups) * a + b": "1 is missing",
         _B + "h * (1 + a) + b": "norm is missing",
-        _B + "n(h * (1 + a) + b, groups)": "wipes out",
+        _B + "n(h * (1 + a) + b, groups)": "removes scale and shift",
         _B + "(n(h, groups) + b) * (1 + a)": "scaled too",
         _B + "n(h, groups) * (1 + b) + a": "swapped",
         _B + "n(h, groups) * (1 + a)": "shift is missing",
@@ -59,22 +59,22 @@ WRONG = {
         _A + "(q @ K.mT).softmax(-1) @ V": "long vectors",
         _A + "(q @ K.mT / d**.5).softmax(1) @ V": "last dimension",
         _A + "(q @ k.mT / d**.5).softmax(-1) @ v + (q @ words_k.mT / d**.5).softmax(-1) @ words_v": "compete",
-        _A + "(q @ k.mT / d**.5).softmax(-1) @ v": "not heard",
+        _A + "(q @ k.mT / d**.5).softmax(-1) @ v": "words are not used",
         _A + "(q @ words_k.mT / d**.5).softmax(-1) @ words_v": "Only the words",
         _A + "(q @ torch.cat([k, words_k], 1).mT / d**.5).softmax(-1) @ V": "different orders",
         _A + "(q @ K.mT / d**.5) @ V": "Join keys",
         _A + "(q @ K / d**.5).softmax(-1) @ V": "k.transpose",
     },
     "forget_time": {
-        _T + "return network": "still listens",
+        _T + "return network": "still depends",
         _T + "return lambda xt, t: network(xt, t)": "different times",
         _T + "return network(torch.zeros(3, 1, 4, 4), torch.full((3,), said))": "called the network already",
         _T + "return lambda xt, t: network(xt, 0 * t)": "t = 0",
         _T + "return lambda xt, t: network(xt, said)": "full_like",
-        _T + "return lambda xt, t: network(xt, torch.full((len(t),), 100))": "always says 100",
+        _T + "return lambda xt, t: network(xt, torch.full((len(t),), 100))": "always passes 100",
         _T + "return lambda xt, t: network(xt, torch.full_like(t, said // 2))": "as at t = 100",
         _T + "return said": "function of (xt, t)",
-        _T + "def deaf(xt, t):\n        t[:] = said\n        return network(xt, t)\n    return deaf": "into t itself",
-        _T + "def deaf(xt, t):\n        network(xt, torch.full_like(t, said))\n    return deaf": "returns nothing",
+        _T + "def new(xt, t):\n        t[:] = said\n        return network(xt, t)\n    return new": "t in place",
+        _T + "def new(xt, t):\n        network(xt, torch.full_like(t, said))\n    return new": "returns nothing",
     },
 }

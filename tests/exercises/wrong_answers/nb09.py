@@ -5,8 +5,8 @@ _T = ("def to_tokens(parts, numbers, length):\n    row = [numbers.get(w, {}) for
 _END, _FRONT = "row + [{}] * (length - len(row))", "[0] * (length - len(row)) + row"
 _J = ("def joint_answer(q, k, v, k_text, v_text):\n    keys = torch.cat([k_text, k], 1)\n"
       "    values = torch.cat([v_text, v], 1)\n"
-      "    share = (q @ keys.mT / q.shape[-1] ** 0.5).softmax(-1)\n    return ")
-_M = "def word_map(share, word, side):\n    return "
+      "    weights = (q @ keys.mT / q.shape[-1] ** 0.5).softmax(-1)\n    return ")
+_M = "def word_map(weights, word, side):\n    return "
 _C = ("import math\n\ndef clip_loss(f, g, scale):\n"
       "    ce, own = torch.nn.functional.cross_entropy, torch.arange(len(f))\n"
       "    a, b = (x / x.norm(dim=1, keepdim=True) for x in (f, g))\n    s = scale * a @ b.T\n    return ")
@@ -15,21 +15,22 @@ _X = "(q @ k_text.mT / q.shape[-1] ** 0.5).softmax(-1) @ v_text"
 _Y = "(q @ k.mT / q.shape[-1] ** 0.5).softmax(-1) @ v"
 
 WRONG = {
-    "shares_in_a_layer": {72_704: "one head", 645_248: "Words do not ask", 524_288: "among themselves",
-                          57_344: "to words", 65_536: "other heads", 80_656: "8 heads", 7_168: "words only",
-                          23_552: "section 4", 5_632: "the side",
-                          11_776: "2 heads", 47_104: "256", 284: "number of keys", 2_272: "how many places",
-                          100: "Count the places"},
+    "attention_weights_in_a_layer": {
+        72_704: "one head", 645_248: "Words have no queries here: 28", 524_288: "among themselves",
+        57_344: "weights of words", 65_536: "other heads", 80_656: "8 heads", 7_168: "words only",
+        23_552: "section 4", 5_632: "the side", 11_776: "2 heads", 47_104: "256", 284: "number of keys",
+        2_272: "how many queries", 100: "Count the queries",
+    },
     "to_tokens": {
         _T.format(0, "[:length]", _END.format(0)): "An unknown word is 1",
         _T.format(1, "[:length]", _FRONT): "in front",
         _T.format(0, "[:length]", _END.format(1)): "other way round",
-        _T.format(1, "[:length]", _END.format(1)): "The empty places hold 1",
+        _T.format(1, "[:length]", _END.format(1)): "The padding is 1",
         _T.format(1, "[-length:]", _END.format(0)): "the beginning",
         _T.format(2, "[:length]", _END.format(0)): "Look up each word",
         _T.format(1, "", _END.format(0)): "stays too long",
         _T.format(1, "", "row"): "shape",
-        _T.format(1, "[:length]", _END.format(0) + ", dtype=torch.float32"): "type is torch.float32",
+        _T.format(1, "[:length]", _END.format(0) + ", dtype=torch.float32"): "dtype is torch.float32",
         "def to_tokens(parts, numbers, length):\n    row = [numbers[w] for w in parts if w in numbers][:length]\n"
         "    return torch.tensor(row + [0] * (length - len(row)))": "left out",
         "def to_tokens(parts, numbers, length):\n    return torch.tensor([numbers[w] for w in parts])": "KeyError",
@@ -39,38 +40,38 @@ WRONG = {
         _J + "(q @ keys.mT).softmax(-1) @ values": "root is missing",
         _J + "(q @ keys.mT / q.shape[-1]).softmax(-1) @ values": "divide by the width",
         _J + _X: "cross-attention",
-        _J + _Y: "Only the picture",
+        _J + _Y: "image only",
         _J + f"{_X} + {_Y}": "Two softmaxes",
-        _J + f"({_X} + {_Y}) / 2": "mean of two answers",
-        _J + "(q @ keys.mT / q.shape[-1] ** 0.5).softmax(-2) @ values": "along the questions",
-        _J + "share @ torch.cat([v, v_text], 1)": "different orders",
+        _J + f"({_X} + {_Y}) / 2": "mean of two attentions",
+        _J + "(q @ keys.mT / q.shape[-1] ** 0.5).softmax(-2) @ values": "along the queries",
+        _J + "weights @ torch.cat([v, v_text], 1)": "different orders",
         _J + "(q @ values.mT / q.shape[-1] ** 0.5).softmax(-1) @ keys": "exchanged",
-        _J + "share": "shape",
-        _J + "share @ values + v": "Join keys and values",
+        _J + "weights": "shape",
+        _J + "weights @ values + v": "Join keys and values",
     },
     "word_map": {
-        _M + "share.mean(1)[:, :, share.shape[-1] - side * side + word].unflatten(1, (side, side))": "in *front*",
-        _M + "share.mean(1)[:, :, side * side + word].unflatten(1, (side, side))": "from behind the places",
-        _M + "share.mean(1)[:, :, -1 - word].unflatten(1, (side, side))": "from the end",
-        _M + "share.mean(1)[:, :, word].unflatten(1, (side, side)).mT": "rows are columns",
-        _M + "share.mean(1)[:, word, -side * side:].unflatten(1, (side, side))": "Wanted is the column",
-        _M + "share.sum(1)[:, :, word].unflatten(1, (side, side))": "sum over the heads",
-        _M + "share[:, 0, :, word].unflatten(1, (side, side))": "first head",
-        _M + "share.amax(1)[:, :, word].unflatten(1, (side, side))": "largest of the heads",
-        _M + "share.mean(1)[:, :, word]": "shape",
-        _M + "share[:, :, :, word].unflatten(2, (side, side))": "shape",
-        _M + "share.mean(1)[:, :, word + 1].unflatten(1, (side, side))": "Take the column",
+        _M + "weights.mean(1)[:, :, weights.shape[-1] - side * side + word].unflatten(1, (side, side))": "in *front*",
+        _M + "weights.mean(1)[:, :, side * side + word].unflatten(1, (side, side))": "from behind the positions",
+        _M + "weights.mean(1)[:, :, -1 - word].unflatten(1, (side, side))": "from the end",
+        _M + "weights.mean(1)[:, :, word].unflatten(1, (side, side)).mT": "rows are columns",
+        _M + "weights.mean(1)[:, word, -side * side:].unflatten(1, (side, side))": "Take the column: which",
+        _M + "weights.sum(1)[:, :, word].unflatten(1, (side, side))": "sum over the heads",
+        _M + "weights[:, 0, :, word].unflatten(1, (side, side))": "first head",
+        _M + "weights.amax(1)[:, :, word].unflatten(1, (side, side))": "maximum over the heads",
+        _M + "weights.mean(1)[:, :, word]": "shape",
+        _M + "weights[:, :, :, word].unflatten(2, (side, side))": "shape",
+        _M + "weights.mean(1)[:, :, word + 1].unflatten(1, (side, side))": "Take the column",
     },
     "clip_loss": {
-        _C + "(ce(scale * f @ g.T, own) + ce(scale * g @ f.T, own)) / 2": "lengths",
-        _C + "ce(s, own)": "Only the pictures",
-        _C + "ce(s.T, own)": "Only the captions",
+        _C + "(ce(scale * f @ g.T, own) + ce(scale * g @ f.T, own)) / 2": "not normalised",
+        _C + "ce(s, own)": "Only the loss from images",
+        _C + "ce(s.T, own)": "Only the loss from captions",
         _C + "ce(s, own) + ce(s.T, own)": "half of it",
         _C + "(ce(a @ b.T, own) + ce(b @ a.T, own)) / 2": "scale is missing",
         _C + "(ce(a @ b.T * math.exp(scale), own) + ce(b @ a.T * math.exp(scale), own)) / 2": "e^tau already",
         _C + "-s.diagonal().mean()": "nothing pushes",
         _C + "(ce(s / scale**2, own) + ce(s.T / scale**2, own)) / 2": "divide by the scale",
-        _C + "ce(scale * (f / f.norm(dim=0)) @ (g / g.norm(dim=0)).T, own)": "Make all rows",
+        _C + "ce(scale * (f / f.norm(dim=0)) @ (g / g.norm(dim=0)).T, own)": "Normalise all rows",
         _C + "(ce(scale * (f / f.norm(dim=0)) @ (g / g.norm(dim=0)).T, own)"
              " + ce(scale * (g / g.norm(dim=0)) @ (f / f.norm(dim=0)).T, own)) / 2": "wrong axis",
         _C + "s": "shape",
@@ -84,6 +85,6 @@ WRONG = {
         _S + "(1 - l**2).sqrt() * eps + l * enlarged": "exchanged",
         _S + "(1 - level**2).sqrt() * enlarged + level * eps": "along the width",
         _S + "(1 - level[0]**2).sqrt() * enlarged + level[0] * eps": "same level",
-        _S + "eps * l": "with the level of each picture",
+        _S + "eps * l": "with the level of each image",
     },
 }
