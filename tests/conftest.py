@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 OFFLINE = ROOT / "tests" / "offline"
@@ -17,6 +18,15 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(OFFLINE), os.enviro
 def pytest_addoption(parser):
     parser.addoption("--notebooks", default="", help="which notebooks tests/browser and tests/colab run: numbers (\"03 "
                                                      "07\") or all; the first and the last unless told")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Tensors are small here: threads that share them wait for each other, where other programs run for minutes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
