@@ -20,6 +20,19 @@ def pytest_addoption(parser):
                                                      "07\") or all; the first and the last unless told")
 
 
+def unmarked(reports: list[pytest.TestReport]) -> list[str]:
+    """Tests that took more than ten seconds without saying so; the cells of notebooks may."""
+    return [f"{report.nodeid}: {report.duration:.0f} s" for report in reports if report.when == "call"
+            and report.duration > 10 and "slow" not in report.keywords and ".ipynb" not in report.nodeid]
+
+
+def pytest_terminal_summary(terminalreporter):
+    found = unmarked(terminalreporter.getreports("passed"))
+    if found:
+        terminalreporter.section("more than ten seconds, not marked slow")
+        terminalreporter.write_line("\n".join(found))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     """Tensors are small here: threads that share them wait for each other, where other programs run for minutes."""
