@@ -14,7 +14,7 @@ FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2
 
 OTHERS := tests/bench/.packages/.ready
 
-.PHONY: help lab test test-browser test-colab bench notebook stamp data lock
+.PHONY: help lab test test-quick test-browser test-colab bench notebook stamp data lock
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -26,6 +26,10 @@ lab: say-lab $(READY)  ## install into .venv if need be, open JupyterLab (LAB_AR
 test: say-test $(KERNELS)  ## install into .venv if need be, run ruff, all tests, all notebooks (ARGS=... for pytest)
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m pytest $(ARGS)
+
+test-quick: say-test-quick $(KERNELS)  ## ruff and the tests in three minutes: no notebooks, nothing marked slow (ARGS=...)
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m pytest tests -m "not slow" $(ARGS)
 
 test-browser: say-test-browser $(BROWSER)  ## widgets, first and last notebook (NB="03 07", NB=all) in a real Chromium
 	@$(PYTHON) -m pytest tests/browser $(if $(NB),--notebooks "$(NB)") $(ARGS)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, unmarked
 
 # What each room may import of the others. A room knows itself; a new room must be given its place here
 GROUND = {"runtime", "hub", "kernels"}
@@ -135,3 +135,11 @@ def test_what_is_allowed_passes():
         "runtime": "import os\nos.environ.get('COURSE_DATA')",
         "__main__": "import course_utils\nfrom course_utils import doctor",
     }) == []
+
+
+def test_a_long_test_that_is_not_marked_slow_is_named():
+    def report(duration, name="tests/test_a.py::test_b", when="call", **keywords):
+        return pytest.TestReport(name, (name, 1, name), keywords, "passed", None, when, duration=duration)
+
+    assert unmarked([report(9.9), report(12, slow=1), report(12, "notebooks/01_a.ipynb::Cell 3"),
+                     report(12, when="setup"), report(12)]) == ["tests/test_a.py::test_b: 12 s"]

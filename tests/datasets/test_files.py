@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from course_utils import runtime
-from course_utils.datasets import files, to_model_range, to_pixels
+from course_utils.datasets import to_model_range, to_pixels
 from course_utils.datasets.files import DataError, verified, verify_all
 
 
@@ -33,11 +33,6 @@ def test_shipped_files_are_as_listed_and_all_are_listed():
     sums = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sums)
     assert sums.shipped_files() == [relative for relative, _, _ in rows]
-
-
-def test_shipped_files_are_small():
-    total = sum((runtime.data_dir() / relative).stat().st_size for relative in files.read_sums())
-    assert total <= 20_000_000
 
 
 def test_good_file_gives_its_path(small_world):

@@ -35,7 +35,7 @@ WANTED = [0, 1]
 
 ALL, ONE = exact_denoiser(MIXTURE, SCHEDULE), exact_denoiser(MIXTURE.part(WANTED), SCHEDULE)
 
-START = torch.randn(1500, 2, generator=seeded(1))
+START = torch.randn(1000, 2, generator=seeded(1))
 
 
 def log_prob(xt, t):
@@ -69,7 +69,7 @@ def test_with_exact_denoisers_both_ways_are_one(t, scale):
 
 
 def test_at_scale_1_the_samples_are_those_of_the_class():
-    truth = MIXTURE.part(WANTED).sample(1500, seeded(9))
+    truth = MIXTURE.part(WANTED).sample(1000, seeded(9))
     pushed = ddpm(ALL, SCHEDULE, START, 500, push=classifier_push(log_prob, 1), generator=seeded(2))
     bent = ddim(classifier_guidance(ALL, log_prob, 1), SCHEDULE, START, 100)
     assert two_sample_p(pushed, truth) > 0.01 and two_sample_p(bent, truth) > 0.01

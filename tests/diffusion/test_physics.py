@@ -40,9 +40,9 @@ def test_entropy_is_0_in_one_cell_and_1_when_even():
 
 
 def test_the_way_back_needs_the_whole_score():
-    evenly, clock = torch.rand(1200, 2, generator=seeded(3)), physics.clock(1.0, 120)
-    ink = DROPS.sample(1200, seeded(4))
+    evenly, clock = torch.rand(800, 2, generator=seeded(3)), physics.clock(1.0, 120)
+    ink = DROPS.sample(800, seeded(4))
     for strength, alike in ((1.0, True), (0.5, False), (0.0, False)):
         back = physics.undiffuse(evenly, DROPS, clock, strength=strength, generator=seeded(5), width=1.0)
-        assert back.shape == (121, 1200, 2)
+        assert back.shape == (121, 800, 2)
         assert (two_sample_p(back[-1], ink) > 0.01) == alike

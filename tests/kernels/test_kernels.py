@@ -276,6 +276,7 @@ def test_a_kernel_is_worth_it_from_where_it_was_never_slower():
     assert bench.faster_from(points) == {"a": 4, "b": 1}
 
 
+@pytest.mark.slow
 @needs_triton
 def test_all_kernels_compile_for_the_courses_gpus(tmp_path):
     """For T4, A100 and H100, none of which need be here; each within the T4's 64 KiB of shared memory."""

@@ -18,7 +18,7 @@ def child(*arguments) -> str:
     """What Python prints in a process of its own."""
     path = os.pathsep.join([str(ROOT), os.environ["PYTHONPATH"]])
     done = subprocess.run([sys.executable, *map(str, arguments)], cwd=ROOT, text=True, capture_output=True, timeout=400,
-                          env=os.environ | {"PYTHONPATH": path})
+                          env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr
     return done.stdout
 
