@@ -64,7 +64,9 @@ class _Training:
         for name, parameter in self.plain.named_parameters():
             groups[name.startswith(recipe.slow)]["params"].append(parameter)
         optimiser = torch.optim.AdamW([group for group in groups if group["params"]], recipe.lr, recipe.betas,
-                                      weight_decay=recipe.weight_decay)
+                                      weight_decay=recipe.weight_decay,
+                                      # Twice as fast on a CPU; elsewhere torch chooses by itself
+                                      fused=device.type == "cpu" or None)
         self.network, self.optimiser = self.accelerator.prepare(self.plain, optimiser)
         self.images, self.seconds, self.loss = 0, 0.0, 0.0
         self.losses: list[Tensor] = []  # of the batches since the last line of the log

@@ -10,7 +10,7 @@ import torch
 
 from course_utils import bench
 from course_utils.diffusion import ddim, dpmpp
-from course_utils.kernels import dispatch, guided, noising, norm
+from course_utils.kernels import dispatch, guided, noising, norm, norm_on_cpu
 from course_utils.runtime import seeded
 from course_utils.systems.model import Model, noised
 from course_utils.systems.unconditional import Unconditional
@@ -68,6 +68,32 @@ def test_norm_of_a_picture_that_lies_scattered():
     x = numbers(2, 8, 10, 12)[:, :, ::2, 1:9:2]
     weight, bias = numbers(8, seed=1), numbers(8, seed=2)
     assert off(norm.launch(x, weight, bias, None, None, 2, 1e-5)[0], norm.reference(x, weight, bias, 2)) < 1e-5
+
+
+@pytest.mark.parametrize("bent", [False, True])
+@pytest.mark.parametrize("chunk", [1, 2 * 48 * 64, 2**18])
+def test_norm_on_the_cpu_in_bfloat16(chunk, bent, monkeypatch):
+    monkeypatch.setattr(norm_on_cpu, "CHUNK", chunk)
+    x, *rows, groups = (part.cpu() if isinstance(part, torch.Tensor) else part
+                        for part in norm_arguments((5, 48, 8, 8), 12, bent, torch.bfloat16))
+    x = x.contiguous(memory_format=torch.channels_last)
+    mine, wide = ([p if p is None else p.detach().to(form(p)).requires_grad_() for p in (x, *rows)]
+                  for form in (lambda p: p.dtype, lambda p: torch.float64))
+    assert norm_on_cpu.fits(mine[0])
+    y, truth = (norm.group_norm_silu(*p[:3], groups, *p[3:]) for p in (mine, wide))
+    assert y.dtype == x.dtype and y.stride() == x.stride() and off(y, truth) < 5e-3
+    # Also for a gradient that lies the other way round in memory
+    dy = torch.randn(y.shape, generator=seeded(6)).bfloat16()
+    y.backward(dy)
+    truth.backward(dy.double())
+    for part, exact in zip(mine, wide):
+        assert part is None or part.grad.dtype == part.dtype and off(part.grad, exact.grad) < 5e-3
+
+
+def test_what_the_cpu_does_not_do_faster_is_left_to_torch():
+    x = torch.zeros(2, 8, 4, 4).contiguous(memory_format=torch.channels_last)
+    assert norm_on_cpu.fits(x.bfloat16())
+    assert not any(map(norm_on_cpu.fits, (x, x.half(), x.bfloat16().contiguous(), x.bfloat16().to("meta"))))
 
 
 # --- noise from a seed

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import mse_loss
 
 from course_utils.networks import UNet, load_network
-from course_utils.networks.blocks import Attention
+from course_utils.networks.blocks import GELU, Attention
 from course_utils.runtime import seeded
 from course_utils.training.run import Run
 from tests.conftest import ROOT
@@ -80,6 +80,15 @@ def test_other_pictures_are_a_sentence(shape):
 def test_unknown_predicts_is_a_sentence():
     with pytest.raises(ValueError, match="predicts must be one of eps, x0, v; got 'score'"):
         UNet(predicts="score")
+
+
+def test_gelu_is_one_function_in_both_formats():
+    x = torch.linspace(-6, 6, 2001)
+    assert torch.equal(GELU(approximate="tanh")(x), torch.nn.functional.gelu(x, approximate="tanh"))
+    rough = x.bfloat16()
+    exact = torch.nn.functional.gelu(rough.double(), approximate="tanh")
+    # 8 binary digits, and what is between the two formulas
+    assert ((GELU(approximate="tanh")(rough).double() - exact).abs() < 2**-8 * exact.abs() + 0.0005).all()
 
 
 @pytest.mark.parametrize("options", [{}, *(options for options, _ in CONDITIONS.values())])
