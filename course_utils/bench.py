@@ -147,11 +147,11 @@ def _noising_cases(shape: tuple[int, ...], generator: torch.Generator) -> Iterat
 
 
 def _guided_cases(shape: tuple[int, ...], generator: torch.Generator) -> Iterator[Case]:
-    xt, output, without = (_numbers(generator, *shape) for _ in range(3))
+    xt, output, unconditional = (_numbers(generator, *shape) for _ in range(3))
     abar = torch.linspace(0.1, 0.9, len(xt), device=generator.device)
     for threshold in ("static", 0.995):
         if threshold == "static" or xt[0].numel() <= guided.LARGEST:
-            options = {"without": without, "scale": 3.0, "threshold": threshold}
+            options = {"unconditional": unconditional, "guidance_scale": 3.0, "threshold": threshold}
             plain, kernel = (_call(run, xt, output, abar / 2, abar, "v", **options)
                              for run in (guided.reference, guided.fused))
             yield Case(f"guided_step, threshold {threshold}", shape, _no_gradient(plain), _no_gradient(kernel),

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from course_utils.diffusion.mixture import GaussianMixture
 from course_utils.diffusion.schedule import NoiseSchedule
-from course_utils.kernels import guess, guided_step, limited
+from course_utils.kernels import guided_step, limited, predicted_x0
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class Prediction:
 class NetworkPrediction(Prediction):
     """A prediction that is still a network's output; its names are computed when they are asked for.
 
-    output (B, ...) is what `predicts` names. `guidance` may hold `without`, `scale` and `threshold`, as
+    output (B, ...) is what `predicts` names. `guidance` may hold `unconditional`, `guidance_scale` and `threshold`, as
     `kernels.guided_step` takes them, so that a whole step of sampling remains one operation.
     """
 
@@ -77,7 +77,7 @@ class NetworkPrediction(Prediction):
 
     @cached_property
     def x0(self) -> Tensor:
-        return guess(self.xt, self.output, self.abar, self.predicts, **self.guidance)
+        return predicted_x0(self.xt, self.output, self.abar, self.predicts, **self.guidance)
 
     @cached_property
     def eps(self) -> Tensor:
@@ -89,8 +89,8 @@ class NetworkPrediction(Prediction):
     def guided(self, unconditional: Prediction, guidance_scale: float) -> Prediction:
         if self.guidance or getattr(unconditional, "guidance", True) or self.predicts != unconditional.predicts:
             return super().guided(unconditional, guidance_scale)
-        return NetworkPrediction(self.xt, self.abar, self.output, self.predicts, without=unconditional.output,
-                                 scale=guidance_scale)
+        return NetworkPrediction(self.xt, self.abar, self.output, self.predicts, unconditional=unconditional.output,
+                                 guidance_scale=guidance_scale)
 
     def thresholded(self, threshold: str | float) -> Prediction:
         if "threshold" in self.guidance:

@@ -16,12 +16,14 @@ LARGEST = 16384  # elements of the largest image that one program can hold to fi
 
 
 def guided_step(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, predicts: str, *,
-                without: Tensor | None = None, scale: float = 1.0, threshold: str | float | None = None) -> Tensor:
+                unconditional: Tensor | None = None, guidance_scale: float = 1.0,
+                threshold: str | float | None = None) -> Tensor:
     """From xt to the next x: the deterministic DDIM step (Song et al. 2021, equation 12, eta = 0).
 
     xt, output (B, ...): the noisy images and the network's output, of the kind that `predicts` names: "eps", "x0" or
-    "v". abar_t, abar_s: numbers or (B,) tensors in (0, 1], before and after the step. without (B, ...): the
-    unconditional output; the guided one is without + scale (output - without) (Ho and Salimans 2022).
+    "v". abar_t, abar_s: numbers or (B,) tensors in (0, 1], before and after the step. unconditional
+    (B, ...): the output without the condition; guidance goes from it to `output` by guidance_scale (Ho and Salimans
+    2022).
     threshold: None; "static" clamps the predicted x0 to [-1, 1]; p in (0, 1) clamps it to the p-quantile of |x0| of
     each image, if that is above 1, and divides by it (dynamic thresholding; Saharia et al. 2022, section 2.3), which
     turns a black background grey.
@@ -34,16 +36,18 @@ def guided_step(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, pred
                          f"{predicts!r} and {threshold!r}.")
     fits = xt[0].numel() <= LARGEST or not level
     return (fused if use_kernel("guided_step", xt) and fits else reference)(
-        xt, output, abar_t, abar_s, predicts, without=without, scale=scale, threshold=threshold)
+        xt, output, abar_t, abar_s, predicts, unconditional=unconditional, guidance_scale=guidance_scale,
+        threshold=threshold)
 
 
-def fused(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, predicts: str, *, without: Tensor | None = None,
-          scale: float = 1.0, threshold: str | float | None = None) -> Tensor:
+def fused(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, predicts: str, *,
+          unconditional: Tensor | None = None,
+          guidance_scale: float = 1.0, threshold: str | float | None = None) -> Tensor:
     """`guided_step` by the kernel; with dynamic thresholding only for images of at most LARGEST elements."""
     abars = [torch.as_tensor(abar, device=xt.device, dtype=torch.float32).reshape(-1).expand(len(xt))
              for abar in (abar_t, abar_s)]
-    parts = [part if part is None else part.contiguous() for part in (xt, output, without)]
-    return _op(*parts, *abars, scale, NAMES.index(predicts), threshold == "static", _level(threshold))
+    parts = [part if part is None else part.contiguous() for part in (xt, output, unconditional)]
+    return _op(*parts, *abars, guidance_scale, NAMES.index(predicts), threshold == "static", _level(threshold))
 
 
 def _level(threshold: str | float | None) -> float:
@@ -53,17 +57,18 @@ def _level(threshold: str | float | None) -> float:
 
 def reference(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, predicts: str, **guidance) -> Tensor:
     """`guided_step` in plain torch, which defines it."""
-    x0 = guess(xt, output, abar_t, predicts, **guidance)
+    x0 = predicted_x0(xt, output, abar_t, predicts, **guidance)
     (signal, noise), (signal_s, noise_s) = _roots(abar_t, xt), _roots(abar_s, xt)
     return signal_s * x0 + noise_s * (xt - signal * x0) / noise
 
 
-def guess(xt: Tensor, output: Tensor, abar: Tensor, predicts: str, *, without: Tensor | None = None,
-          scale: float = 1.0, threshold: str | float | None = None) -> Tensor:
+def predicted_x0(xt: Tensor, output: Tensor, abar: Tensor, predicts: str, *, unconditional: Tensor | None = None,
+          guidance_scale: float = 1.0, threshold: str | float | None = None) -> Tensor:
     """The guided and thresholded prediction of x0 (B, ...) of the same step, in plain torch."""
     output = output.to(xt)
-    if without is not None:
-        output = without.to(xt) + scale * (output - without.to(xt))
+    if unconditional is not None:
+        unconditional = unconditional.to(xt)
+        output = unconditional + guidance_scale * (output - unconditional)
     signal, noise = _roots(abar, xt)
     x0 = {"eps": lambda: (xt - noise * output) / signal, "x0": lambda: output,
           "v": lambda: signal * xt - noise * output}[predicts]()
@@ -144,7 +149,8 @@ def _kernel(x_ptr, output_ptr, without_ptr, abar_t_ptr, abar_s_ptr, next_ptr, n,
     tl.store(next_ptr + at, x_next, mask)
 
 
-def launch(xt: Tensor, output: Tensor, without: Tensor | None, abar_t: Tensor, abar_s: Tensor, scale: float,
+def launch(xt: Tensor, output: Tensor, unconditional: Tensor | None, abar_t: Tensor, abar_s: Tensor,
+           guidance_scale: float,
            predicts: int, static: bool, level: float) -> Tensor:
     """The step by the kernel; images contiguous, level = 0 for no dynamic thresholding."""
     x_next, n = torch.empty_like(xt), xt[0].numel()
@@ -153,23 +159,25 @@ def launch(xt: Tensor, output: Tensor, without: Tensor | None, abar_t: Tensor, a
     k = int(level * (n - 1))
     rest = level * (n - 1) - k if k < n - 1 else 0.0
     _kernel[len(xt), -(-n // block)](
-        xt, output, xt if without is None else without, abar_t, abar_s, x_next, n, abar_t.stride(0), abar_s.stride(0),
-        scale, k, rest, PREDICTS=predicts, GUIDED=without is not None, STATIC=static, DYNAMIC=level > 0, BLOCK=block,
+        xt, output, xt if unconditional is None else unconditional, abar_t, abar_s, x_next, n, abar_t.stride(0),
+        abar_s.stride(0), guidance_scale, k, rest, PREDICTS=predicts, GUIDED=unconditional is not None, STATIC=static,
+        DYNAMIC=level > 0, BLOCK=block,
         num_warps=warps(block))
     return x_next
 
 
 @torch.library.custom_op("course::guided_step", mutates_args=())
-def _op(xt: Tensor, output: Tensor, without: Tensor | None, abar_t: Tensor, abar_s: Tensor, scale: float,
+def _op(xt: Tensor, output: Tensor, unconditional: Tensor | None, abar_t: Tensor, abar_s: Tensor, guidance_scale: float,
         predicts: int, static: bool, level: float) -> Tensor:
     if interpreted():
-        return launch(xt, output, without, abar_t, abar_s, scale, predicts, static, level)
-    return reference(xt, output, abar_t, abar_s, NAMES[predicts], without=without, scale=scale,
+        return launch(xt, output, unconditional, abar_t, abar_s, guidance_scale, predicts, static, level)
+    return reference(xt, output, abar_t, abar_s, NAMES[predicts], unconditional=unconditional,
+                     guidance_scale=guidance_scale,
                      threshold="static" if static else level or None)
 
 
 @_op.register_fake
-def _(xt, output, without, abar_t, abar_s, scale, predicts, static, level):
+def _(xt, output, unconditional, abar_t, abar_s, guidance_scale, predicts, static, level):
     return torch.empty_like(xt)
 
 

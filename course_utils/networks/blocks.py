@@ -101,8 +101,7 @@ class GELU(nn.GELU):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        coarse = x.device.type == "cpu" and x.dtype == torch.bfloat16
-        return gelu(x, approximate="none" if coarse else self.approximate)
+        return gelu(x, approximate="none" if x.is_cpu and x.dtype == torch.bfloat16 else self.approximate)
 
 
 def feed_forward(width: int) -> nn.Sequential:

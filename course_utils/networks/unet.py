@@ -29,10 +29,9 @@ class UNet(Network):
     num_classes=n: `label` (B,) in 0..n, where n is the null class; it is added to the time embedding.
     image_channels=n: `image` (B, n, H, W), concatenated to xt.
     text_dim=d: `text` (B, M, d), concatenated to the attention's keys and values.
-    vector_dim=d: `vector` (B, d), added to the time embedding after a projection.
+    vector_dim=d: `vector` (B, d), projected and added to the time embedding.
     grounding_dim=d: `grounding` (B, M, d), as in GLIGEN.
-    noise_level=True: a continuous noise level in [0, 1] in place of t, as in SR3.
-    qk_norm=True: queries and keys of the middle's attention are normalised, see Attention.
+    noise_level=True: a level in [0, 1] in place of t, as in SR3. qk_norm=True: see Attention.
     """
 
     def __init__(self, channels: int = 1, widths: Sequence[int] = (64, 128, 192), blocks: int = 1, middle: int = 4,

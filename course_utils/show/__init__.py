@@ -1,8 +1,9 @@
 """Figures and widgets in one style; every figure has a caption and an alt text."""
 
-from course_utils.show.activation_explorer import activation_explorer
-from course_utils.show.architecture import architecture, trace
-from course_utils.show.before_after import before_after
+from importlib import import_module
+from pkgutil import iter_modules
+
+from course_utils.show.architecture import trace
 from course_utils.show.figures import (
     arrows,
     compare,
@@ -15,14 +16,13 @@ from course_utils.show.figures import (
     images,
     points,
 )
-from course_utils.show.guidance_explorer import guidance_explorer
-from course_utils.show.heat import heat
-from course_utils.show.hole_painter import hole_painter
-from course_utils.show.prompt_box import prompt_box
-from course_utils.show.roofline import roofline
-from course_utils.show.sampler_explorer import sampler_explorer
 from course_utils.show.widgets import Explorer, play
 
-__all__ = ["Explorer", "activation_explorer", "architecture", "arrows", "before_after", "compare", "curves",
-           "draw_image", "draw_points", "equation", "figure", "grid", "guidance_explorer", "heat", "hole_painter",
-           "images", "play", "points", "prompt_box", "roofline", "sampler_explorer", "trace"]
+__all__ = ["Explorer", "arrows", "compare", "curves", "draw_image", "draw_points", "equation", "figure", "grid",
+           "images", "play", "points", "trace"]
+
+# A module with a function of its own name offers it here: each widget, and the larger figures
+for _name in [_module.name for _module in iter_modules(__path__)]:
+    _function = getattr(import_module(f"{__name__}.{_name}"), _name, None)
+    if _function is not None:
+        globals()[_name] = _function

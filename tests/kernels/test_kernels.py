@@ -173,7 +173,8 @@ def test_the_guided_step(predicts, guidance, threshold):
     for shape in ((3, 8, 8), (1, 5, 7), (1, 1, 1)):
         x, output, without = (4 * numbers(2, *shape, seed=seed) for seed in range(3))
         without = without if guidance else None
-        truth = guided.reference(x, output, abar_t, abar_s, predicts, without=without, scale=2.5, threshold=threshold)
+        truth = guided.reference(x, output, abar_t, abar_s, predicts, unconditional=without, guidance_scale=2.5,
+                                 threshold=threshold)
         made = guided.launch(x, output, without, abar_t, abar_s, 2.5, guided.NAMES.index(predicts),
                              threshold == "static", level)
         assert off(made, truth) < 1e-5
@@ -185,7 +186,7 @@ def test_the_guided_step_from_a_network_in_half_precision(dtype):
     x, output, without = (numbers(2, 3, 8, 8, seed=seed) for seed in range(3))
     output, without = output.to(dtype), without.to(dtype)
     abar_t, abar_s = torch.tensor([[0.3, 0.6], [0.7, 0.9]], device=WHERE)
-    truth = guided.reference(x, output, abar_t, abar_s, "v", without=without, scale=3.0, threshold=0.95)
+    truth = guided.reference(x, output, abar_t, abar_s, "v", unconditional=without, guidance_scale=3.0, threshold=0.95)
     assert off(guided.launch(x, output, without, abar_t, abar_s, 3.0, 2, False, 0.95), truth) < 1e-5
 
 

@@ -38,7 +38,7 @@ def test_what_reads_is_drawn_under_the_middle(shown):
     unet = {"channels": 3, "widths": (16, 32), "middle": 2}
     network = TextUNet(["cat", "dog"], unet, length=4, width=32, layers=1)
     tokens = network.tokenizer("a cat")
-    rows = show.trace(network.unet, torch.zeros(1, 3, 8, 8), torch.tensor([5]), **network.read(tokens))
+    rows = show.trace(network.unet, torch.zeros(1, 3, 8, 8), torch.tensor([5]), **network.encode(tokens))
     show.architecture(rows, "caption", text_encoder=show.trace(network.text, tokens))
     without, _ = picture_of(shown[0]), show.architecture(rows, "caption")
     alt = shown[0][1]["image/png"]["alt"]
@@ -48,7 +48,7 @@ def test_what_reads_is_drawn_under_the_middle(shown):
 
 def test_hooks_go_when_the_network_stops():
     unet = UNet(widths=(16, 32), middle=0)
-    with pytest.raises(ValueError, match="Pad the pictures"):
+    with pytest.raises(ValueError, match="Pad the images"):
         show.trace(unet, torch.zeros(1, 1, 30, 30), torch.tensor([0]))
     assert not any(module._forward_hooks for module in unet.modules())
 
