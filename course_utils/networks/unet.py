@@ -29,8 +29,7 @@ class UNet(Network):
     num_classes=n: `label` (B,) in 0..n, where n is the null class; it is added to the time embedding.
     image_channels=n: `image` (B, n, H, W), concatenated to xt.
     text_dim=d: `text` (B, M, d), concatenated to the attention's keys and values.
-    vector_dim=d: `vector` (B, d), projected and added to the time embedding.
-    grounding_dim=d: `grounding` (B, M, d), as in GLIGEN.
+    vector_dim=d: `vector` (B, d), projected, added to the time embedding. grounding_dim=d: `grounding` (B, M, d).
     noise_level=True: a level in [0, 1] in place of t, as in SR3. qk_norm=True: see Attention.
     """
 
