@@ -40,8 +40,8 @@ def gradient(log_prob: LogProb, xt: Tensor, t) -> Tensor:
     """The gradient of log_prob(xt, t) (B,) in xt (B, ...): the direction in which the condition becomes more likely."""
     with torch.enable_grad():
         free = xt.detach().requires_grad_()
-        (slope,) = torch.autograd.grad(log_prob(free, t).sum(), free)
-    return slope
+        (found,) = torch.autograd.grad(log_prob(free, t).sum(), free)
+    return found
 
 
 def classifier_guidance(denoiser: Denoiser, log_prob: LogProb, guidance_scale: float) -> Denoiser:
@@ -55,8 +55,8 @@ def classifier_guidance(denoiser: Denoiser, log_prob: LogProb, guidance_scale: f
 
     def denoise(xt: Tensor, t) -> Prediction:
         free = denoiser(xt, t)
-        slope = gradient(log_prob, xt, t) if guidance_scale else torch.zeros_like(xt)
-        return Prediction.of(xt, free.abar, eps=free.eps - (1 - free.abar).sqrt() * guidance_scale * slope)
+        push = gradient(log_prob, xt, t) if guidance_scale else torch.zeros_like(xt)
+        return Prediction.of(xt, free.abar, eps=free.eps - (1 - free.abar).sqrt() * guidance_scale * push)
 
     return denoise
 

@@ -1,4 +1,4 @@
-"""What is minimised: the squared error of the guessed picture, times a weight for each noise level."""
+"""What is minimised: the squared error of the predicted image, times a weight for each noise level."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ WEIGHTS = {
 
 
 def weighted_error(output: Tensor, predicts: str, x0: Tensor, eps: Tensor, abar: Tensor, weight: str) -> Tensor:
-    """The error of a network's answer for each picture (B,): weight(snr) times the mean of (x0_hat - x0)^2.
+    """The error of a network's output for each image (B,): weight(snr) times the mean of (x0_hat - x0)^2.
 
     output, x0, eps (B, ...); `predicts` says what the output is, "eps", "x0" or "v"; abar (B, 1, ...) in (0, 1);
     `weight` is a name in WEIGHTS. It is computed from the error in the output's own name, which divides by nothing
     small. ValueError for an unknown name.
     """
     factor = _factor(predicts, abar, weight)
-    picture, noise = TARGETS[predicts](abar)
-    return (factor * (output.float() - (picture * x0 + noise * eps)) ** 2).flatten(1).mean(1)
+    image, noise = TARGETS[predicts](abar)
+    return (factor * (output.float() - (image * x0 + noise * eps)) ** 2).flatten(1).mean(1)
 
 
 def seeded_error(output: Tensor, predicts: str, x0: Tensor, seed: Tensor, abar: Tensor, weight: str) -> Tensor:
@@ -50,7 +50,7 @@ def _factor(predicts: str, abar: Tensor, weight: str) -> Tensor:
     return WEIGHTS[weight](snr) / WEIGHTS[predicts](snr)
 
 
-# What the output should have been is a share of the picture plus a share of the noise
+# The target of the output, as a share of the image plus a share of the noise
 TARGETS = {
     "x0": lambda abar: (torch.ones_like(abar), torch.zeros_like(abar)),
     "eps": lambda abar: (torch.zeros_like(abar), torch.ones_like(abar)),

@@ -1,4 +1,4 @@
-"""A mixture of round Gaussian bumps: the one data set for which every question of the course has an exact answer."""
+"""A mixture of isotropic Gaussians: the one data set for which every question of the course has an exact answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class GaussianMixture:
-    """K round bumps in D dimensions: means (K, D), stds (K,) at least 0, weights (K,) (equal if left out).
+    """K isotropic components in D dimensions: means (K, D), stds (K,) at least 0, weights (K,) (equal if left out).
 
     Raises ValueError when the shapes do not fit or a std is negative.
     """
@@ -50,28 +50,28 @@ class GaussianMixture:
         return GaussianMixture(abar.sqrt() * self.means, std, self.weights)
 
     def spread(self, variance: float) -> GaussianMixture:
-        """The mixture after plain Brownian motion, no pull: each bump's variance grows by `variance`."""
+        """The mixture after plain Brownian motion, no pull: each component's variance grows by `variance`."""
         return GaussianMixture(self.means, (self.stds**2 + variance).sqrt(), self.weights)
 
-    def part(self, bumps) -> GaussianMixture:
-        """Only these bumps (a list of their numbers, or a mask (K,)): a class of the mixture by itself."""
-        return GaussianMixture(self.means[bumps], self.stds[bumps], self.weights[bumps])
+    def part(self, components) -> GaussianMixture:
+        """Only these components (a list of their numbers, or a mask (K,)): a class of the mixture by itself."""
+        return GaussianMixture(self.means[components], self.stds[components], self.weights[components])
 
     def given(self, known: dict[int, float]) -> GaussianMixture:
         """The mixture of the other coordinates where those in `known` (number: value) have these values. Exact."""
         seen, values = list(known), torch.tensor(list(known.values())).to(self.means)
         free = [d for d in range(self.means.shape[1]) if d not in known]
-        # Round bumps: a known coordinate says which bump it is, and nothing else about the others
+        # Isotropic components: a known coordinate says which component it is, and nothing else about the others
         share = GaussianMixture(self.means[:, seen], self.stds, self.weights)._log_parts(values[None], self.stds**2)
         return GaussianMixture(self.means[:, free], self.stds, share[0].softmax(0))
 
-    def class_log_prob(self, x: Tensor, bumps) -> Tensor:
-        """The log probability (B,) that x (B, D) came from one of these bumps, by Bayes' rule."""
+    def class_log_prob(self, x: Tensor, components) -> Tensor:
+        """The log probability (B,) that x (B, D) came from one of these components, by Bayes' rule."""
         parts = self._log_parts(x, self.stds**2)
-        return torch.logsumexp(parts[:, bumps], 1) - torch.logsumexp(parts, 1)
+        return torch.logsumexp(parts[:, components], 1) - torch.logsumexp(parts, 1)
 
     def mirrored(self, width: float = 1.0, reach: int = 2) -> GaussianMixture:
-        """The mixture seen in the walls of a box [0, width]^D: each bump's mirror images, `reach` boxes far.
+        """The mixture seen in the walls of a box [0, width]^D: each component's mirror images, `reach` boxes far.
 
         Diffusing among the images without walls is the same as diffusing between reflecting walls (the method of
         images), so inside the box its `score` is exact and its `log_prob` is too, up to a constant.
@@ -93,7 +93,7 @@ class GaussianMixture:
         return torch.logsumexp(self._log_parts(x, self.stds**2), 1)
 
     def score(self, x: Tensor) -> Tensor:
-        """The slope of log_prob, x (B, D) -> (B, D): each bump pulls, weighted by how likely x came from it."""
+        """The gradient of log_prob, x (B, D) -> (B, D): each component pulls, weighted by how likely x came from it."""
         share = torch.softmax(self._log_parts(x, self.stds**2), 1) / self.stds**2
         return share @ self.means - share.sum(1, keepdim=True) * x
 
@@ -103,12 +103,12 @@ class GaussianMixture:
         scaled = xt / abar.sqrt()
         var = self.stds**2 + (1 - abar) / abar
         share = torch.softmax(self._log_parts(scaled, var), 1)
-        # Inside bump k the mean moves from means[k] towards xt by the usual Gaussian shrinkage
+        # Inside component k the mean moves from means[k] towards xt by the usual Gaussian shrinkage
         gain = self.stds**2 / var
         return (share * (1 - gain)) @ self.means + (share * gain).sum(1, keepdim=True) * scaled
 
     def _log_parts(self, x: Tensor, var: Tensor) -> Tensor:
-        """Log of weight times density of each bump at x (B, D); var (K,) or (B, K) -> (B, K)."""
+        """Log of weight times density of each component at x (B, D); var (K,) or (B, K) -> (B, K)."""
         if x.ndim != 2 or x.shape[1] != self.means.shape[1]:
             raise ValueError(f"points must be (B, {self.means.shape[1]}) for this mixture; got {tuple(x.shape)}.")
         # In double precision: |x|^2 - 2 x.m + |m|^2 in single loses the digits that decide at low noise

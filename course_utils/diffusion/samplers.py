@@ -154,7 +154,7 @@ def _checked_mask(mask: Tensor, like: Tensor) -> Tensor:
 def _even_in_noise(schedule: NoiseSchedule, steps: int) -> list[int]:
     """`steps` times from T-1 down, evenly spread in the noise's share sigma / (sigma + alpha), the image being next.
 
-    A solver of second order draws a straight line through its last two guesses. Equal times leave a long way in
+    A solver of second order extrapolates linearly from its last two predictions. Equal times leave a long way in
     log(alpha / sigma) to the last jump, and a stop at t = 0 before it makes that way one bold extrapolation.
     """
     signal, noise = schedule.abar.sqrt(), (1 - schedule.abar).sqrt()

@@ -1,4 +1,4 @@
-"""The noise schedule: how much of the picture is left after t steps, and every closed form that follows from it."""
+"""The noise schedule: how much of the image is left after t steps, and every closed form that follows."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ class NoiseSchedule:
         t = torch.as_tensor(t, device=self.abar.device)
         if t.is_floating_point() or bool((t < -1).any()) or bool((t >= self.T).any()):
             raise ValueError(
-                f"t must be whole numbers in 0..{self.T - 1}; got {t.min().item()}..{t.max().item()}. "
+                f"t must be integers in 0..{self.T - 1}; got {t.min().item()}..{t.max().item()}. "
                 f"This schedule has {self.T} steps, counted from 0."
             )
         return self._abar_from_start[t + 1]
 
     def jump(self, x0: Tensor, t, eps: Tensor) -> Tensor:
-        """Go from the picture to time t in one step: sqrt(abar_t) x0 + sqrt(1 - abar_t) eps (DDPM, equation 4).
+        """Go from x0 to time t in one step: sqrt(abar_t) x0 + sqrt(1 - abar_t) eps (DDPM, equation 4).
 
         x0, eps (B, ...); t an int or (B,) in 0..T-1; returns xt like x0.
         """
@@ -89,7 +89,7 @@ class NoiseSchedule:
     def posterior(self, x0: Tensor, xt: Tensor, t: int, s: int | None = None) -> tuple[Tensor, Tensor]:
         """Mean and variance of x at the earlier time s (default t-1), given both ends x0 and xt (DDPM, equation 7).
 
-        s = -1 is the picture itself. Returns (mean like x0, variance a number).
+        s = -1 is x0 itself. Returns (mean like x0, variance a number).
         """
         abar_t, abar_s = self._exactly(t), self._exactly(t - 1 if s is None else s)
         alpha = abar_t / abar_s

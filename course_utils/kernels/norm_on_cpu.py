@@ -2,7 +2,7 @@
 
 The equation is that of norm.py, linear parts drawn together: y = silu(x gain + offset), where gain and offset
 (B, C) follow from the sums of x and x^2. Only x and they are kept for the gradient. Everything is computed in float32,
-a few pictures at a time, so that what lies between is neither written to main memory nor allocated anew.
+a few images at a time, so that what lies between is neither written to main memory nor allocated anew.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ def fits(x: Tensor) -> bool:
 def group_norm_silu(x: Tensor, weight: Tensor, bias: Tensor, groups: int, scale: Tensor | None = None,
                     shift: Tensor | None = None, eps: float = 1e-5) -> Tensor:
     """As norm.group_norm_silu, for an x that `fits`; it can be differentiated once."""
-    slope, start = weight.float(), bias.float()
+    factor, start = weight.float(), bias.float()
     if scale is not None:
         grow = 1 + scale.float()
-        slope, start = slope * grow, start * grow + shift.float()
-    slope, start = slope.expand(x.shape[:2]), start.expand(x.shape[:2])
+        factor, start = factor * grow, start * grow + shift.float()
+    factor, start = factor.expand(x.shape[:2]), start.expand(x.shape[:2])
     tokens = x.permute(0, 2, 3, 1).flatten(1, 2)
-    y = _NormSiLU.apply(tokens, slope, start, groups, eps)
+    y = _NormSiLU.apply(tokens, factor, start, groups, eps)
     return y.unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)
 
 
 class _NormSiLU(torch.autograd.Function):
-    """x (B, N, C), slope and start (B, C) -> silu(slope z + start), z = (x - mean) / std of each group."""
+    """x (B, N, C), factor and start (B, C) -> silu(factor z + start), z = (x - mean) / std of each group."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, slope: Tensor, start: Tensor, groups: int, eps: float) -> Tensor:
+    def forward(ctx, x: Tensor, factor: Tensor, start: Tensor, groups: int, eps: float) -> Tensor:
         parts, (wide, other) = _parts(x), _room(x, 2)
         sums, squares = x.new_empty(2, len(x), x.shape[2], dtype=torch.float32)
         for part in parts:
@@ -46,7 +46,7 @@ class _NormSiLU(torch.autograd.Function):
             torch.sum(torch.mul(here, here, out=other[: len(here)]), 1, out=squares[part])
         mean = _over_group(sums, groups) / x.shape[1]
         rstd = ((_over_group(squares, groups) / x.shape[1] - mean * mean).clamp(min=0) + eps).rsqrt()
-        gain = rstd * slope
+        gain = rstd * factor
         offset = start - mean * gain
         y = torch.empty_like(x)
         for part in parts:
@@ -60,15 +60,15 @@ class _NormSiLU(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, dy: Tensor):
         x, mean, rstd, gain, offset = ctx.saved_tensors
-        dx, (wide, bent, slopes) = torch.empty_like(x), _room(x, 3)
-        dslope, dstart = x.new_empty(2, len(x), x.shape[2], dtype=torch.float32)
+        dx, (wide, modulated, grads) = torch.empty_like(x), _room(x, 3)
+        dfactor, dstart = x.new_empty(2, len(x), x.shape[2], dtype=torch.float32)
         for part in _parts(x):
             n = len(x[part])
-            here, da = wide[:n].copy_(x[part]), slopes[:n].copy_(dy[part])
-            a = torch.addcmul(offset[part, None], here, gain[part, None], out=bent[:n])
+            here, da = wide[:n].copy_(x[part]), grads[:n].copy_(dy[part])
+            a = torch.addcmul(offset[part, None], here, gain[part, None], out=modulated[:n])
             torch.ops.aten.silu_backward.grad_input(da, a, grad_input=da)
             # Over the pixels, da and da z: all gradients follow from these two numbers a channel
-            along, plain = dslope[part], dstart[part]
+            along, plain = dfactor[part], dstart[part]
             torch.sum(da, 1, out=plain)
             torch.sum(torch.mul(da, here, out=a), 1, out=along)
             along.sub_(mean[part] * plain).mul_(rstd[part])
@@ -76,17 +76,17 @@ class _NormSiLU(torch.autograd.Function):
             bend = -rstd[part] * _over_group(gain[part] * along, ctx.groups) / x.shape[1]
             level = -_over_group(gain[part] * plain, ctx.groups) / x.shape[1] - bend * mean[part]
             dx[part] = torch.addcmul(level[:, None], here, bend[:, None], out=a).addcmul_(da, gain[part, None])
-        return dx, dslope, dstart, None, None
+        return dx, dfactor, dstart, None, None
 
 
 def _parts(x: Tensor) -> list[slice]:
-    """The pictures, a few at a time."""
+    """The images, a few at a time."""
     step = max(1, CHUNK // x[0].numel())
     return [slice(i, i + step) for i in range(0, len(x), step)]
 
 
 def _room(x: Tensor, n: int) -> list[Tensor]:
-    """n times room for as many pictures as are worked on at a time."""
+    """n buffers for as many images as are worked on at a time."""
     step = min(len(x), max(1, CHUNK // x[0].numel()))
     return [x.new_empty(step, *x.shape[1:], dtype=torch.float32) for _ in range(n)]
 

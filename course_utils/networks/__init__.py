@@ -8,6 +8,7 @@ from course_utils.networks.recogniser import Recogniser
 from course_utils.networks.scene_recogniser import SceneRecogniser
 from course_utils.networks.text_unet import TextUNet
 from course_utils.networks.unet import UNet, widened
+from course_utils.networks.weights import device_of
 
-__all__ = ["GAN", "NetworkError", "NoisyClassifier", "NoisyCLIP", "Recogniser", "SceneRecogniser", "TextUNet", "UNet",
-           "load_network", "training_record", "widened"]
+__all__ = ["GAN", "NetworkError", "NoisyCLIP", "NoisyClassifier", "Recogniser", "SceneRecogniser", "TextUNet", "UNet",
+           "device_of", "load_network", "training_record", "widened"]

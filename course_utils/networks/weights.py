@@ -43,6 +43,11 @@ class Network(nn.Module, PyTorchModelHubMixin):
         return super().load_state_dict(unpacked(state_dict), *args, **options)
 
 
+def device_of(network: nn.Module) -> torch.device:
+    """Where the parameters of a network are."""
+    return next(network.parameters()).device
+
+
 def packed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A state dict as checkpoints store it, about a quarter of its size in float32.
 

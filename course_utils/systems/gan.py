@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from course_utils.networks import load_network
+from course_utils.networks import device_of, load_network
 from course_utils.runtime import autocast, device, seeded
 
 
@@ -24,9 +24,9 @@ class ClassGAN:
         truncation: the largest |z| (BigGAN's truncation trick: less variety, fewer failures).
         """
         z = latents(len(label), self.network.latent_dim, truncation, seeded(seed))
-        where = next(self.network.parameters()).device
-        with autocast(where):
-            return self.network(z.to(where), torch.as_tensor(label).to(where)).float()
+        device = device_of(self.network)
+        with autocast(device):
+            return self.network(z.to(device), torch.as_tensor(label).to(device)).float()
 
 
 def latents(n: int, size: int, truncation: float | None, generator: torch.Generator) -> Tensor:

@@ -14,6 +14,7 @@ from course_utils.diffusion.guidance import checked_scale
 from course_utils.diffusion.losses import seeded_error
 from course_utils.diffusion.samplers import Callback
 from course_utils.kernels import q_sample
+from course_utils.networks import device_of
 from course_utils.runtime import autocast, seeded
 
 SCHEDULE = NoiseSchedule.cosine()
@@ -38,7 +39,7 @@ class Model:
     @property
     def device(self) -> torch.device:
         """Where the network's parameters are."""
-        return next(self.network.parameters()).device
+        return device_of(self.network)
 
     @property
     def predicts(self) -> str:

@@ -67,7 +67,7 @@ def test_constant_is_a_power():
 @pytest.mark.parametrize("t", [1000, -2, torch.tensor([3, 1000]), 0.5])
 def test_a_t_outside_is_named(t):
     schedule = NoiseSchedule.linear(1000)
-    with pytest.raises(ValueError, match=r"t must be whole numbers in 0\.\.999"):
+    with pytest.raises(ValueError, match=r"t must be integers in 0\.\.999"):
         schedule.jump(torch.zeros(2, 3), t, torch.zeros(2, 3))
 
 

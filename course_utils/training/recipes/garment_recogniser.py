@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from course_utils.datasets import to_model_range
 from course_utils.datasets.augment import random_flips
 from course_utils.datasets.garments import CLASSES, Garments
-from course_utils.networks import Recogniser
+from course_utils.networks import Recogniser, device_of
 from course_utils.training.recipe import Recipe
 
 
@@ -56,7 +56,7 @@ class GarmentRecogniser(Labelled):
         return cross_entropy(network(batch["images"]), batch["labels"], reduction="none")
 
     def measures(self, network: Recogniser) -> dict[str, float]:
-        test, device = Garments("test"), next(network.parameters()).device
+        test, device = Garments("test"), device_of(network)
         p = torch.cat([network(part.to(device)).softmax(1).cpu() for part in to_model_range(test.images).split(500)])
         return {"accuracy": round((p.argmax(1) == test.labels).float().mean().item(), 4),
                 "share_named_above_0.5": round((p.amax(1) > 0.5).float().mean().item(), 4)}

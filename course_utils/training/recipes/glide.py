@@ -15,7 +15,7 @@ from course_utils.datasets.vocabulary import FAMILIAR, said, words
 from course_utils.evaluation.scenes import evaluate, evaluation_scenes, means, render
 from course_utils.kernels import q_sample
 from course_utils.measure import psnr
-from course_utils.networks import NetworkError, NoisyCLIP, TextUNet, load_network
+from course_utils.networks import NetworkError, NoisyCLIP, TextUNet, device_of, load_network
 from course_utils.networks.clip import contrastive_loss
 from course_utils.networks.text import Tokenizer
 from course_utils.runtime import seeded
@@ -63,7 +63,7 @@ class SceneRecipe(DiffusionRecipe):
 
     def held_out(self, network) -> list[dict[str, Tensor]]:
         """Batches of the test split, always the same."""
-        generator = seeded(0, next(network.parameters()).device)
+        generator = seeded(0, device_of(network))
         return [self.batch(64, generator, split="test") for _ in range(8)]
 
     def measures(self, network) -> dict[str, float]:

@@ -8,7 +8,7 @@ from torch import Tensor
 from course_utils.datasets import to_model_range
 from course_utils.datasets.garments import CLASSES, Garments
 from course_utils.evaluation.garments import scores
-from course_utils.networks import GAN, NoisyClassifier, UNet
+from course_utils.networks import GAN, NoisyClassifier, UNet, device_of
 from course_utils.runtime import seeded
 from course_utils.systems import cfg, classifier, gan
 from course_utils.systems.model import SCHEDULE, noised
@@ -99,8 +99,8 @@ class GANGarments(GuidanceRecipe):
         return gan.loss(network, batch, self.penalty)
 
     def shipped(self, network: GAN) -> GAN:
-        """Without the discriminator, which no picture needs."""
-        alone = GAN(len(CLASSES), critic=0).to(next(network.parameters()).device).eval()
+        """Without the discriminator, which no image needs."""
+        alone = GAN(len(CLASSES), critic=0).to(device_of(network)).eval()
         alone.generator.load_state_dict(network.generator.state_dict())
         return alone
 
@@ -135,7 +135,7 @@ class ClassifierGarments(GuidanceRecipe):
 
     def measures(self, network: NoisyClassifier) -> dict[str, float]:
         """Its accuracy on the test split at some times."""
-        device, test, found = next(network.parameters()).device, Garments("test"), {}
+        device, test, found = device_of(network), Garments("test"), {}
         x0, labels = to_model_range(test.images).to(device), test.labels.to(device)
         for t in (0, 250, 500, 750):
             eps = torch.randn(x0.shape, generator=seeded(t, device), device=device)

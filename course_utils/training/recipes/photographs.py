@@ -10,7 +10,7 @@ from torch import Tensor
 from course_utils.datasets import masks
 from course_utils.datasets.photographs import PhotographCrops
 from course_utils.measure import consistency, fool_rate, grid, psnr, seam, ssim, texture_distance, texture_features
-from course_utils.networks import UNet, load_network, widened
+from course_utils.networks import UNet, device_of, load_network, widened
 from course_utils.runtime import seeded
 from course_utils.systems import inpainting, sr3
 from course_utils.systems.model import Model, noised
@@ -39,7 +39,7 @@ class PhotographRecipe(DiffusionRecipe):
 
     def held_out_loss(self, network: UNet, n: int = 512) -> dict[str, float]:
         """The loss on crops of the test photographs."""
-        device = next(network.parameters()).device
+        device = device_of(network)
         generator = seeded(0, device)
         losses = [self.loss(network, self.examples(part.to(device), generator)) for part in self.held_out(n).split(128)]
         return {"held_out_loss": round(torch.cat(losses).mean().item(), 5)}
