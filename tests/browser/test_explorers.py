@@ -25,11 +25,11 @@ from course_utils.datasets.garments import Garments
 show.play(show.activation_explorer(networks.load_network("ddpm-garments"), Garments("test")[0][0]))"""
 
 SAMPLERS = """from course_utils import show
-from course_utils.systems.model import noised
-from course_utils.systems.unconditional import Unconditional
+from course_utils.diffusion import static_threshold
+from course_utils.systems.model import SCHEDULE
+from course_utils.systems.unconditional import load
 
-model = ddpm.load()
-show.play(show.sampler_explorer(model.denoiser(), model.schedule))"""
+show.play(show.sampler_explorer(static_threshold(load().denoiser()), SCHEDULE))"""
 
 GUIDANCE = """import torch
 from course_utils import show
