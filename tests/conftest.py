@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+# Before any test imports a library that imports triton, which looks once whether to interpret kernels
+import course_utils.runtime  # noqa: F401
+
 ROOT = Path(__file__).resolve().parents[1]
 OFFLINE = ROOT / "tests" / "offline"
 
