@@ -1,12 +1,12 @@
 """The mathematics of the course: pure tensor functions, no networks, no files."""
 
 from course_utils.diffusion import physics
-from course_utils.diffusion.denoise import Denoiser, Prediction, exact_denoiser, ideal_denoiser, network_denoiser
+from course_utils.diffusion.denoise import Denoiser, Prediction, exact_denoiser, ideal_denoiser
 from course_utils.diffusion.guidance import dynamic_threshold, static_threshold
 from course_utils.diffusion.mixture import GaussianMixture
 from course_utils.diffusion.samplers import SAMPLERS, Step, ddim, ddpm, dpmpp, repaint
 from course_utils.diffusion.schedule import NoiseSchedule
 
 __all__ = ["SAMPLERS", "Denoiser", "GaussianMixture", "NoiseSchedule", "Prediction", "Step", "ddim", "ddpm", "dpmpp",
-           "dynamic_threshold", "exact_denoiser", "ideal_denoiser", "network_denoiser", "physics", "repaint",
+           "dynamic_threshold", "exact_denoiser", "ideal_denoiser", "physics", "repaint",
            "static_threshold"]

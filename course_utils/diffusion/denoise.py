@@ -122,17 +122,3 @@ def ideal_denoiser(images: Tensor, schedule: NoiseSchedule) -> Denoiser:
     2022 (EDM), appendix B.3.
     """
     return exact_denoiser(GaussianMixture(means=images.flatten(1), stds=torch.zeros(len(images))), schedule)
-
-
-def network_denoiser(network: Callable[[Tensor, Tensor], Tensor], schedule: NoiseSchedule,
-                     predicts: str = "x0") -> Denoiser:
-    """A trained network as a denoiser: the third kind, the same to everybody else.
-
-    `network(xt, t)` takes xt (B, ...) and t (B,) and returns what `predicts` names, "eps", "x0" or "v".
-    """
-
-    def denoise(xt: Tensor, t) -> Prediction:
-        output = network(xt, torch.as_tensor(t, device=xt.device).expand(len(xt)))
-        return NetworkPrediction(xt, schedule.at(t, xt), output, predicts)
-
-    return denoise

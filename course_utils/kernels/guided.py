@@ -41,8 +41,8 @@ def guided_step(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, pred
 
 
 def fused(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, predicts: str, *,
-          unconditional: Tensor | None = None,
-          guidance_scale: float = 1.0, threshold: str | float | None = None) -> Tensor:
+          unconditional: Tensor | None = None, guidance_scale: float = 1.0,
+          threshold: str | float | None = None) -> Tensor:
     """`guided_step` by the kernel; with dynamic thresholding only for images of at most LARGEST elements."""
     abars = [torch.as_tensor(abar, device=xt.device, dtype=torch.float32).reshape(-1).expand(len(xt))
              for abar in (abar_t, abar_s)]
@@ -63,7 +63,7 @@ def reference(xt: Tensor, output: Tensor, abar_t: Tensor, abar_s: Tensor, predic
 
 
 def predicted_x0(xt: Tensor, output: Tensor, abar: Tensor, predicts: str, *, unconditional: Tensor | None = None,
-          guidance_scale: float = 1.0, threshold: str | float | None = None) -> Tensor:
+                 guidance_scale: float = 1.0, threshold: str | float | None = None) -> Tensor:
     """The guided and thresholded prediction of x0 (B, ...) of the same step, in plain torch."""
     output = output.to(xt)
     if unconditional is not None:
@@ -150,8 +150,7 @@ def _kernel(x_ptr, output_ptr, without_ptr, abar_t_ptr, abar_s_ptr, next_ptr, n,
 
 
 def launch(xt: Tensor, output: Tensor, unconditional: Tensor | None, abar_t: Tensor, abar_s: Tensor,
-           guidance_scale: float,
-           predicts: int, static: bool, level: float) -> Tensor:
+           guidance_scale: float, predicts: int, static: bool, level: float) -> Tensor:
     """The step by the kernel; images contiguous, level = 0 for no dynamic thresholding."""
     x_next, n = torch.empty_like(xt), xt[0].numel()
     block = next_power_of_2(n) if level else BLOCK

@@ -95,10 +95,10 @@ class Model:
     def _predict(self, xt: Tensor, t, condition: Condition, copies: int = 1) -> list[NetworkPrediction]:
         """Predictions about xt (B, ...), one for each B rows of the condition (copies * B, ...)."""
         abar = self.schedule.at(t, xt)
-        times = torch.as_tensor(t, device=xt.device).expand(len(xt)).repeat(copies)
+        times, levels = (x.flatten().expand(len(xt)).repeat(copies)
+                         for x in (torch.as_tensor(t, device=xt.device), abar))
         with autocast(xt.device):
-            output = self._output(torch.cat([xt] * copies) if copies > 1 else xt, times,
-                                  self.schedule.at(times, xt).flatten(), condition)
+            output = self._output(torch.cat([xt] * copies) if copies > 1 else xt, times, levels, condition)
         return [NetworkPrediction(xt, abar, part, self.predicts) for part in output.chunk(copies)]
 
     def _output(self, xt: Tensor, t: Tensor, abar: Tensor, condition: Condition) -> Tensor:

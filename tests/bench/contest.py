@@ -19,12 +19,12 @@ from course_utils.datasets import to_model_range
 from course_utils.datasets.augment import random_images
 from course_utils.datasets.garments import Garments
 from course_utils.datasets.scenes import Scenes
-from course_utils.diffusion import ddim, network_denoiser, static_threshold
+from course_utils.diffusion import ddim, static_threshold
 from course_utils.diffusion.losses import seeded_error
 from course_utils.measure import frechet_distance
 from course_utils.networks import load_network
 from course_utils.runtime import seeded
-from course_utils.systems.model import SCHEDULE, noised
+from course_utils.systems.model import SCHEDULE, Model, noised
 from tests.bench.contestants import FLOAT32, NETWORKS
 
 RESULTS = Path(__file__).parent / "results.jsonl"
@@ -101,7 +101,8 @@ def measure(network: nn.Module, test: Tensor, options, fast) -> dict:
         with fast():
             return network(xt, t)
 
-    denoiser = static_threshold(network_denoiser(answer, SCHEDULE, options.predicts))
+    answer.predicts = options.predicts
+    denoiser = static_threshold(Model(answer).denoiser())
     noise = torch.randn(options.samples, *test.shape[1:], generator=generator)
     made = torch.cat([ddim(denoiser, SCHEDULE, part, 20) for part in noise.split(250)])
     values = {"held_out": torch.cat(errors).mean().item()}
