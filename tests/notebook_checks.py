@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from course_utils.authoring import notebook_file, project
-from course_utils.authoring.execute import MAX_BYTES
+from course_utils.authoring.execute import DEEPER, MAX_BYTES, sections
 from course_utils.authoring.setup_cell import FIRST_LINE, badge, setup_cell
 
 NAMES = [
@@ -16,21 +16,29 @@ NAMES = [
     "12_stable_diffusion", "13_gligen",
 ]
 MAX_LINES = 20
+# The main path ends where "Going deeper" begins: about an hour
+MAX_CELLS, MAX_WORDS = 55, 2500
 # The parts in the order all thirteen share; "ideas" are the numbered ones, "## 1 ..."
-PARTS = ["See it first", "ideas", "Same as the library", "Train it", "Measure it", "Break it", "Play",
-         "At full scale", "Exercises", "Summary"]
+PARTS = ["See it first", "ideas", "Train it", "Measure it", "Break it", "Play", "At full scale", "Exercises", "Summary",
+         "Going deeper"]
 # The real pretrained models begin with 05
 REQUIRED_FROM = {"At full scale": 5}
 # Headings that may stand where they fit
 FREE_PARTS = ["What is new", "Symbols", "References"]
+# Still on the older anatomy, in one path with "Same as the library" in its middle
+ONE_PATH = {1, 2, 3, 4, 5, 6, 7, 8, 9}
+ONE_PATH_PARTS = ["See it first", "ideas", "Same as the library", *PARTS[2:-1]]
 CARD = {
     "title": r"\A# ",
     "question": r"\?",
+    "idea in one sentence": r"\*\*The idea\.\*\* [A-Z]",
     "'What you will have built'": r"What you will have built",
     "minutes": r"\d+ ?(min|s\b|sec)",
     "needs": r"\b[Nn]eeds?\b",
 }
 SHOWS_SOMETHING = re.compile(r"^(show\.\w+|expect|print|check|display)\(|^runtime\.ready", re.MULTILINE)
+# What execute adds to the head of a section that is folded
+FOLDED = {"jp-MarkdownHeadingCollapsed", "id"}
 CODE_IN_TEXT = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 
 
@@ -46,6 +54,14 @@ class Notebook:
         self.code = [cell for cell in self.cells if cell["cell_type"] == "code"]
         self.markdown = [cell["source"] for cell in self.cells if cell["cell_type"] == "markdown"]
         self.prose = "\n\n".join(self.markdown)
+        self.one_path = self.number in ONE_PATH and not re.search(rf"^{DEEPER}", self.prose, re.MULTILINE)
+
+    def paths(self) -> tuple[list[dict], list[dict]]:
+        """The cells of the main path, and those from "Going deeper" on."""
+        begins = (i for i, cell in enumerate(self.cells)
+                  if cell["cell_type"] == "markdown" and cell["source"].startswith(DEEPER))
+        end = next(begins, len(self.cells))
+        return self.cells[:end], self.cells[end:]
 
     def outputs(self) -> Iterator[tuple[str, list[dict]]]:
         """Name and outputs of each code cell."""
@@ -106,8 +122,9 @@ def clean(notebook: Notebook) -> list[str]:
         found.append("metadata.widgets is stored; GitHub then shows 'Invalid Notebook'")
     if metadata.get("kernelspec", {}).get("name") != "python3":
         found.append("the kernel is not python3")
+    folded = {cell["id"]: FOLDED for cell in sections(notebook.cells)}
     for number, cell in enumerate(notebook.cells, start=1):
-        extra = set(cell["metadata"]) - {"tags", "jupyter", "slideshow"}
+        extra = set(cell["metadata"]) - {"tags", "jupyter", "slideshow"} - set(folded.get(cell["id"], ()))
         found += [f"cell {number} has metadata {sorted(extra)}"] if extra else []
         found += [] if cell.get("id") else [f"cell {number} has no id"]
     for name, outputs in notebook.outputs():
@@ -131,16 +148,17 @@ def short_cells(notebook: Notebook) -> list[str]:
 def anatomy(notebook: Notebook) -> list[str]:
     """The card first, then the parts in the order all thirteen share."""
     card = (notebook.markdown or [""])[0]
+    allowed = ONE_PATH_PARTS if notebook.one_path else PARTS
     found = [f"the card (first cell) lacks its {part}" for part, pattern in CARD.items()
-             if not re.search(pattern, card)]
+             if not re.search(pattern, card) and not (notebook.one_path and part == "idea in one sentence")]
     titles = [title for level, title in notebook.headings() if level == 2]
-    parts = [_part(title) for title in titles]
+    parts = [_part(title, allowed) for title in titles]
     found += [f"'## {title}' is no part of the anatomy" for title, part in zip(titles, parts, strict=True)
               if part is None]
-    order = [PARTS.index(part) for part in parts if part in PARTS]
+    order = [allowed.index(part) for part in parts if part in allowed]
     if order != sorted(order):
-        found.append(f"the parts {titles} are not in the order {PARTS}")
-    found += [f"the part '{part}' is missing" for part in PARTS
+        found.append(f"the parts {titles} are not in the order {allowed}")
+    found += [f"the part '{part}' is missing" for part in allowed
               if part not in parts and notebook.number >= REQUIRED_FROM.get(part, 1)]
     ideas = re.findall(r"^(\d+)\b", "\n".join(titles), re.MULTILINE)
     if [int(number) for number in ideas] != list(range(1, len(ideas) + 1)):
@@ -148,14 +166,59 @@ def anatomy(notebook: Notebook) -> list[str]:
     exercises = re.findall(r"^### Exercise (\d+)", notebook.prose, re.MULTILINE)
     if [int(number) for number in exercises] != list(range(1, len(exercises) + 1)) or len(exercises) < 4:
         found.append(f"the exercises are numbered {exercises}; at least four are wanted, from 1")
-    end = notebook.prose.rpartition("## Summary")[2].lower()
+    end = notebook.prose.rpartition("## Summary")[2].partition(f"\n{DEEPER}")[0].lower()
     return found + [f"the summary lacks {part}" for part in ("symbols", "references") if part not in end]
 
 
-def _part(title: str) -> str | None:
+def _part(title: str, allowed: list[str]) -> str | None:
     if re.match(r"\d+\b", title):
         return "ideas"
-    return next((part for part in [*PARTS, *FREE_PARTS] if title.startswith(part)), None)
+    return next((part for part in [*allowed, *FREE_PARTS] if title.startswith(part)), None)
+
+
+def main_path(notebook: Notebook) -> list[str]:
+    """The story fits into an hour, and begins with a picture of the whole pipeline."""
+    if notebook.one_path:
+        return []
+    cells, _ = notebook.paths()
+    prose = [cell["source"] for cell in cells if cell["cell_type"] == "markdown"]
+    count = sum(words(text) for text in prose)
+    found = [] if len(cells) <= MAX_CELLS else [f"the main path has {len(cells)} cells, more than {MAX_CELLS}"]
+    found += [] if count <= MAX_WORDS else [f"the main path has {count:,} words, more than {MAX_WORDS:,}"]
+    first = next((i for i, cell in enumerate(cells) if cell["source"].startswith("## See it first")), 0)
+    if not any(re.search(r"^show\.pipeline\(", cell["source"], re.MULTILINE) for cell in cells[:first]):
+        found.append("no cell before 'See it first' draws the pipeline: show.pipeline(...)")
+    return found
+
+
+def words(text: str) -> int:
+    """How many words a reader reads: a formula is one, addresses and marks of the layout are none."""
+    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$", " x ", text, flags=re.DOTALL)
+    text = re.sub(r"\]\([^)]*\)|<[^>]*>", " ", text)
+    return len(re.findall(r"\w[\w'’.,-]*", text))
+
+
+def going_deeper(notebook: Notebook) -> list[str]:
+    """Sections of their own, folded when the notebook is opened, each with what it answers and what it needs."""
+    if notebook.one_path:
+        return []
+    _, deeper = notebook.paths()
+    heads = sections(notebook.cells)
+    found = [] if heads else ["'Going deeper' has no section '### ...'"]
+    if heads and deeper[1]["id"] != heads[0]["id"]:
+        found.append("'Going deeper' has cells before its first section")
+    for cell in heads:
+        title = cell["source"].splitlines()[0]
+        if not re.search(r"\*Answers:\* \S.*\*Needs:\* \S", cell["source"], re.DOTALL):
+            found.append(f"'{title}' does not begin with what it answers and needs: *Answers:* ... *Needs:* ...")
+        if cell["metadata"].get("jp-MarkdownHeadingCollapsed") is not True:
+            found.append(f"'{title}' is not folded: run `make notebook`")
+    if notebook.content["metadata"].get("colab", {}).get("collapsed_sections", []) != [cell["id"] for cell in heads]:
+        found.append("not all deeper sections are folded in Colab: run `make notebook`")
+    inside = [line for cell in deeper[1:] if cell["cell_type"] == "markdown" and cell not in heads
+              for line in cell["source"].splitlines() if re.match(r"#{1,3} ", line)]
+    return found + [f"'{line}' must begin a cell of its own, as '### ...'" for line in inside]
 
 
 def figures(notebook: Notebook) -> list[str]:
@@ -245,4 +308,4 @@ def exercises(notebook: Notebook, checker) -> list[str]:
     return found
 
 
-CHECKS = [size, set_up, executed, clean, short_cells, anatomy, figures, maths, links]
+CHECKS = [size, set_up, executed, clean, short_cells, anatomy, main_path, going_deeper, figures, maths, links]

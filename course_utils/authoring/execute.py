@@ -11,6 +11,7 @@ from course_utils.authoring import notebook_file
 
 MAX_BYTES = 1_000_000
 CELL_SECONDS = 600
+DEEPER = "## Going deeper"
 _KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _KEPT_CELL_METADATA = {"tags", "jupyter", "slideshow"}
 _WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -48,7 +49,10 @@ def execute(path: Path) -> str:
 
 
 def clean(notebook: dict) -> dict:
-    """The notebook without what differs between runs: timings, live widgets, versions, editor metadata."""
+    """The notebook without what differs between runs: timings, live widgets, versions, editor metadata.
+
+    The deeper sections are folded.
+    """
     kept = {key: notebook["metadata"][key] for key in ("accelerator", "colab") if key in notebook["metadata"]}
     cells, seen = [], set()
     for cell in notebook["cells"]:
@@ -57,8 +61,22 @@ def clean(notebook: dict) -> dict:
         if cell["cell_type"] == "code":
             cleaned["outputs"] = [output for output in map(_without_widget, cell["outputs"]) if output]
         cells.append(cleaned)
+    folded = sections(cells)
+    for cell in folded:
+        # Colab names cells by their metadata, JupyterLab by the cell's own id
+        cell["metadata"] |= {"jp-MarkdownHeadingCollapsed": True, "id": cell["id"]}
+    colab = {key: value for key, value in kept.pop("colab", {}).items() if key != "collapsed_sections"}
+    colab |= {"collapsed_sections": [cell["id"] for cell in folded]} if folded else {}
+    kept |= {"colab": colab} if colab else {}
     metadata = {"kernelspec": _KERNELSPEC, "language_info": {"name": "python"}} | kept
     return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+
+
+def sections(cells: list[dict]) -> list[dict]:
+    """The cells that begin a section "### ..." of "Going deeper"; JupyterLab and Colab open with them folded."""
+    heads = [i for i, cell in enumerate(cells) if cell["cell_type"] == "markdown" and cell["source"].startswith(DEEPER)]
+    after = cells[heads[0] + 1:] if heads else []
+    return [cell for cell in after if cell["cell_type"] == "markdown" and cell["source"].startswith("### ")]
 
 
 def thumbnail(notebook: dict, path: Path) -> None:

@@ -16,10 +16,11 @@ from course_utils.show.figures import (
     images,
     points,
 )
+from course_utils.show.pipeline import step
 from course_utils.show.widgets import Explorer, play
 
 __all__ = ["Explorer", "arrows", "compare", "curves", "draw_image", "draw_points", "equation", "figure", "grid",
-           "images", "play", "points", "trace"]
+           "images", "play", "points", "step", "trace"]
 
 # A module with a function of its own name offers it here: each widget, and the larger figures
 for _name in [_module.name for _module in iter_modules(__path__)]:

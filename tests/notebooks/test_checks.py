@@ -18,8 +18,7 @@ FIGURE = ("from IPython.display import Markdown, display\n"
           f"display({{'image/png': '{PIXEL}', 'text/plain': 'dot'}}, raw=True,\n"
           "        metadata={'image/png': {'alt': 'a dot'}})\n"
           "display(Markdown('*A dot.*'))")
-PARTS = ["See it first", "1 An idea", "2 Another", "Same as the library", "Train it", "Measure it",
-         "Break it", "Play", "Exercises"]
+PARTS = ["See it first", "1 An idea", "2 Another", "Train it", "Measure it", "Break it", "Play", "Exercises"]
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +29,17 @@ def good(tmp_path_factory):
     path.parent.mkdir()
     (path.parents[1] / "course_utils").symlink_to(project.ROOT / "course_utils")
     address = project.repository()
-    card = f"md:# 03\n\nWhy? What you will have built: a dot. 1 min. Needs: nothing. {badge(address, NAME)}"
+    card = ("md:# 03\n\nWhy?\n\n**The idea.** Dots. What you will have built: a dot. 1 min. Needs: nothing. "
+            f"{badge(address, NAME)}")
     parts = [f"md:## {part}\n\nHere $a_{{1}}$ and $$\\left(b\\right)$$" for part in PARTS]
     stubs = [cell for i in (1, 2, 3, 4) for cell in (f"md:### Exercise {i}", f"check = print\ncheck('e{i}')")]
+    drawn = "from course_utils import show\nshow.pipeline([('a', 'b'), show.step(print)], 'A row.')"
+    deeper = ["md:## Going deeper", "md:### Why dots?\n\n*Answers:* why. *Needs:* nothing.", "1 + 1", "md:### Again\n\n"
+              "*Answers:* what else. *Needs:* section 1."]
     end = "md:## Summary\n\n[back](#See-it-first) and [here](03_architecture.ipynb). Symbols. References."
     return notebook_helpers.write(path, card, setup_cell(address), FIGURE,
-                                  "# NBVAL_CHECK_OUTPUT\nprint(6 * 7)", *parts, *stubs, end)
+                                  "# NBVAL_CHECK_OUTPUT\nprint(6 * 7)", drawn, *parts, *stubs, end,
+                                  *deeper)
 
 
 @pytest.fixture
@@ -119,6 +123,18 @@ FAULTS = {
     "wrong order": (markdown("## Play", "## See it first"), ["not in the order", "'Play' is missing"]),
     "ideas misnumbered": (markdown("## 2 Another", "## 3 Another"), ["ideas are numbered"]),
     "three exercises": (markdown("### Exercise 4", "### Extra"), ["at least four"]),
+    "no idea": (markdown("**The idea.** Dots.", ""), ["lacks its idea in one sentence"]),
+    "no pipeline": (set_item("code", 3, "source", "1"), ["draws the pipeline"]),
+    "too many cells": (lambda content, code: content["cells"].__setitem__(slice(4, 4), [content["cells"][4]] * 60),
+                       ["more than 55", "execution counts"]),
+    "too many words": (markdown("Why?", "Why? " + "word " * 2500), ["words, more than 2,500"]),
+    "no answer": (markdown("*Answers:* why.", "Why."), ["'### Why dots?' does not begin with what it answers"]),
+    "no deeper section": (markdown("### Why dots?", "#### Why dots?"), ["before its first section", "in Colab",
+                                                                         "has metadata"]),
+    "unfolded": (set_item("content", "cells", -1, "metadata", {}), ["'### Again' is not folded"]),
+    "unfolded in Colab": (set_item("content", "metadata", "colab", {}), ["folded in Colab"]),
+    "hidden heading": (markdown("what else.", "what else.\n\n## Other\n"), ["no part of the anatomy"]),
+    "library in the middle": (markdown("## Play", "## Same as the library"), ["no part", "'Play' is missing"]),
     "no references": (markdown("References", ""), ["lacks references"]),
     "open dollar": (markdown("$a_{1}$", "$a_{1}"), ["$ is not closed"]),
     "open brace": (markdown("$a_{1}$", "$a_{1$"), ["braces"]),
