@@ -10,7 +10,18 @@ READY := $(VENV)/.ready-$(shell cksum < requirements.lock | tr ' ' '-')
 BROWSER := $(VENV)/.browser-$(shell cksum < pyproject.toml | tr ' ' '-')
 KERNELS := $(VENV)/.kernels-$(shell cksum < pyproject.toml | tr ' ' '-')
 COLAB := .venv-colab/.ready-$(shell cat requirements.lock tests/colab/requirements.txt | cksum | tr ' ' '-')
+# What would lead pip and Python elsewhere
+export PIP_USER := 0
+export PYTHONNOUSERSITE := 1
+unexport PIP_TARGET PIP_PREFIX PYTHONPATH PYTHONHOME
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+# What was installed once is trusted only as long as its Python runs: folders are moved, Pythons removed
+ifneq ($(wildcard $(VENV)/.ready-*),)
+ifneq ($(shell $(PYTHON) -c 'print(1)' 2>/dev/null),1)
+$(shell rm -f $(VENV)/.ready-* $(VENV)/.browser-* $(VENV)/.kernels-*)
+endif
+endif
 
 OTHERS := tests/bench/.packages/.ready
 
@@ -42,7 +53,7 @@ bench: say-bench $(READY) $(OTHERS)  ## the course's network beside others, two 
 	@$(PYTHON) -m tests.bench.tournament
 	@$(PYTHON) -m tests.bench.table
 
-notebook: say-notebook $(READY)  ## run notebook NB=01 from top to bottom and store clean outputs
+notebook: say-notebook $(READY)  ## run a notebook (NB=01, NB=02, ...) from top to bottom and store clean outputs
 	@$(if $(NB),,echo "Say which notebook: make notebook NB=01" >&2; exit 1)
 	@$(PYTHON) -m course_utils notebook notebooks/$(NB)*.ipynb
 

@@ -6,11 +6,19 @@ from pathlib import Path
 
 import course_utils
 
+if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    sys.exit(f"The course needs Python 3.11, 3.12 or 3.13; this is {sys.version.split()[0]} ({sys.executable}). "
+             "Install one of them, and run `make lab`.")
+
 STOPPED = 130  # The exit code of shells after Ctrl-C
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return the exit code: 0 success, 1 failure, 2 invalid arguments, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        # A path in Hangul must not fail a check because the console cannot write it
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         return options.run(options) or 0

@@ -98,8 +98,14 @@ def _packages() -> Iterator[str]:
              if not _met(requirement) and _name(requirement) not in unneeded]
     have = [f"{_name(requirement)} {_version(requirement)}" for requirement in requirements()
             if requirement not in unmet]
-    yield ", ".join(have)
+    if have:
+        yield ", ".join(have)
     if unmet:
+        elsewhere = {_name(requirement): place for requirement in unmet if (place := _foreign(_name(requirement)))}
+        if elsewhere:
+            places = ", ".join(f"{name} from {place}" for name, place in elsewhere.items())
+            raise Trouble(f"{', '.join(unmet)} missing or too old: Python takes {places}, which is not the course's "
+                          "environment. Unset PYTHONPATH (and PYTHONUSERBASE), then start again.")
         raise Trouble(f"{', '.join(unmet)} missing or too old. Run `make lab`, or: "
                       f"{sys.executable} -m pip install {' '.join(map(repr, unmet))}")
 
@@ -132,7 +138,7 @@ def _disk() -> Iterator[str]:
 
 
 def _data() -> Iterator[str]:
-    from course_utils.datasets import files
+    from course_utils import files
 
     rows = files.verify_all()
     wrong = [message for _, ok, message in rows if not ok]
@@ -144,11 +150,15 @@ def _data() -> Iterator[str]:
 def _kernel() -> Iterator[str]:
     from jupyter_client.kernelspec import KernelSpecManager
 
-    program = KernelSpecManager().get_kernel_spec("python3").argv[0]
+    kernel = KernelSpecManager().get_kernel_spec("python3")
+    program = kernel.argv[0]
     # Jupyter runs its own Python for a kernel whose command is just "python"
     if Path(program).name != program and Path(program).resolve() != Path(sys.executable).resolve():
-        raise Trouble(f"the notebook kernel python3 runs {program}, not {sys.executable}. Fix it: "
-                      f"{sys.executable} -m ipykernel install --sys-prefix")
+        fix = f"{sys.executable} -m ipykernel install --sys-prefix"
+        if not Path(kernel.resource_dir).is_relative_to(sys.prefix):
+            # One of the user's own comes before the environment's, however often that is installed
+            fix = f"rename or remove the folder {kernel.resource_dir}, which comes first, then: {fix}"
+        raise Trouble(f"the notebook kernel python3 runs {program}, not {sys.executable}. Fix it: {fix}")
     yield f"notebook kernel python3 runs {sys.executable}"
 
 
@@ -186,6 +196,15 @@ def _version(requirement: str) -> str | None:
         return importlib.metadata.version(_name(requirement))
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def _foreign(name: str) -> str:
+    """Where a package comes from, when that is not this environment; otherwise nothing."""
+    try:
+        place = Path(str(importlib.metadata.distribution(name).locate_file("")))
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+    return "" if place.resolve().is_relative_to(Path(sys.prefix).resolve()) else str(place)
 
 
 def _met(requirement: str) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import operator
 import os
-import socket
+import shlex
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -39,19 +41,62 @@ def hub_allowed() -> bool:
     return not any(value.upper() in ("1", "ON", "YES", "TRUE") for value in offline)
 
 
-def need_hub(what: str, host: str = "huggingface.co") -> None:
-    """Check that `what` can be downloaded from the hub, or another host; the cells "At full scale" call this first.
+def need_hub(what: str, host: str = "huggingface.co", repo: str | None = None) -> None:
+    """Check that `what` can be loaded from the hub, or from another host; the cells "At full scale" call this first.
 
-    Raises RuntimeError when downloads are switched off or the host does not answer.
+    repo: its name on the hub; when it is in the cache, nothing is asked. `huggingface_hub` asks, so that proxies,
+    mirrors (HF_ENDPOINT) and its offline switches count. Raises RuntimeError when it cannot be loaded.
     """
+    from huggingface_hub import constants, get_session
+
+    if repo and _is_cached(repo):
+        return
+    skip = "or skip this cell: nothing after it needs it."
     if not hub_allowed():
         raise RuntimeError(f"{what} must be downloaded from {host}, but HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set. "
-                           "Unset it and restart the kernel, or skip this cell: nothing after it needs it.")
+                           f"Unset it and restart the kernel, {skip}")
+    address = constants.ENDPOINT if host == "huggingface.co" else f"https://{host}"
     try:
-        socket.create_connection((host, 443), timeout=5).close()
-    except OSError as error:
-        raise RuntimeError(f"{what} must be downloaded from {host}, which does not answer ({error}). "
-                           "Check the network, or skip this cell: nothing after it needs it.") from error
+        get_session().head(address, timeout=5)
+    # Which exception it is depends on the library's version and on what stands between: requests, httpx, ssl, proxies
+    except Exception as error:
+        raise RuntimeError(f"{what} must be downloaded from {address}, which does not answer ({error}). "
+                           f"Check the network, {skip}") from error
+
+
+def _is_cached(repo: str) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+
+    return any(isinstance(try_to_load_from_cache(repo, name), str) for name in ("model_index.json", "config.json"))
+
+
+def command(*arguments: str | Path) -> str:
+    """A command of the course as it can be pasted into a shell, for this environment's Python."""
+    words = [sys.executable, "-m", "course_utils", *map(str, arguments)]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
+def whole(value, name: str, least: int | None = None) -> int:
+    """A whole number as int, also a NumPy one or 7.0. ValueError for others, and for those below `least`."""
+    try:
+        plain = value.item() if hasattr(value, "item") else value
+        number = int(plain) if isinstance(plain, float) and plain.is_integer() else operator.index(plain)
+    except (TypeError, ValueError, RuntimeError):  # RuntimeError: a tensor of several numbers
+        number = None
+    if number is None or isinstance(value, bool) or (least is not None and number < least):
+        bound = "" if least is None else f", {least} or more"
+        raise ValueError(f"{name} must be a whole number{bound}; got {value!r}.")
+    return number
+
+
+def kernel_environment(folder: Path) -> dict[str, str]:
+    """The environment for the kernel of a notebook: where the home folder cannot be written, caches lie in `folder`.
+
+    Otherwise each library would warn about that, and the notebook would get the blame.
+    """
+    names = ("MPLCONFIGDIR", "IPYTHONDIR", "XDG_CACHE_HOME", "HF_HOME", "JUPYTER_RUNTIME_DIR")
+    moved = {} if os.access(Path.home(), os.W_OK) else {name: str(folder / name.lower()) for name in names}
+    return dict(os.environ) | moved
 
 
 def device():
@@ -71,9 +116,12 @@ def seeded(seed: int, device="cpu", purpose: str = ""):
     """
     import torch
 
+    seed = whole(seed, "a seed")
     if purpose:
         digest = hashlib.sha256(f"{purpose} {seed}".encode()).digest()
         seed = int.from_bytes(digest[:7], "big")
+    if not -(2**63) <= seed < 2**64:
+        raise ValueError(f"a seed must lie between -2**63 and 2**64 - 1; got {seed}.")
     return torch.Generator(device).manual_seed(seed)
 
 

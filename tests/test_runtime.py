@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
@@ -31,6 +32,69 @@ def test_a_hub_that_does_not_answer_is_a_sentence(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(RuntimeError, match="does not answer .* Check the network, or skip this cell"):
         runtime.need_hub("DiT-XL")
+
+
+class Session:
+    """What huggingface_hub asks with; it notes the addresses."""
+
+    def __init__(self, error=None):
+        self.asked, self.error = [], error
+
+    def head(self, address, timeout):
+        self.asked.append(address)
+        if self.error:
+            raise self.error
+
+
+@pytest.fixture
+def session(monkeypatch):
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    session = Session()
+    monkeypatch.setattr("huggingface_hub.get_session", lambda: session)
+    return session
+
+
+def test_the_hub_is_asked_with_its_own_library_so_that_proxies_count(session):
+    runtime.need_hub("DiT-XL")
+    assert session.asked == ["https://huggingface.co"]
+    session.error = OSError("no route")
+    with pytest.raises(RuntimeError, match="does not answer .no route.. Check the network, or skip this cell"):
+        runtime.need_hub("DiT-XL")
+
+
+def test_a_mirror_is_asked_in_place_of_the_hub(session, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "https://mirror.example")
+    runtime.need_hub("DiT-XL")
+    runtime.need_hub("GLIDE", "example.org")
+    assert session.asked == ["https://mirror.example", "https://example.org"]
+
+
+def test_what_is_in_the_cache_needs_no_network(session, monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache",
+                        lambda repo, name: str(tmp_path) if repo == "some/model" else None)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    runtime.need_hub("DiT-XL", repo="some/model")
+    assert session.asked == []
+    with pytest.raises(RuntimeError, match="HF_HUB_OFFLINE"):
+        runtime.need_hub("DiT-XL", repo="other/model")
+
+
+def test_a_command_can_be_pasted_into_a_shell():
+    said = runtime.command("train", "short", "--folder", "/tmp/a folder/한글 (1)")
+    echo = subprocess.run(["sh", "-c", f"printf '%s\\n' {said}"], capture_output=True, text=True).stdout.splitlines()
+    assert echo == [sys.executable, "-m", "course_utils", "train", "short", "--folder", "/tmp/a folder/한글 (1)"]
+
+
+@pytest.mark.parametrize("seed", [7, np.int64(7), np.float32(7), 7.0, torch.tensor(7)])
+def test_a_seed_may_be_any_whole_number(seed):
+    assert torch.equal(torch.randn(3, generator=runtime.seeded(seed)), torch.randn(3, generator=runtime.seeded(7)))
+
+
+@pytest.mark.parametrize("seed", [7.5, "7", None, True, float("nan")])
+def test_what_is_no_seed_is_a_sentence(seed):
+    with pytest.raises(ValueError, match="a seed must be a whole number; got"):
+        runtime.seeded(seed)
 
 
 def test_a_seed_gives_the_same_draws_whatever_ran_before():

@@ -1,5 +1,7 @@
 """Set-up: one list of versions, one address, a doctor who sees what is wrong."""
 
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 import course_utils
 from course_utils import __main__ as command_line
-from course_utils import doctor
+from course_utils import doctor, files
 from course_utils.authoring import lock, project, stamp
 from course_utils.authoring.setup_cell import setup_cell
 from tests import notebook_helpers
@@ -247,3 +249,93 @@ def test_bad_arguments_get_a_sentence(arguments, code, sentence):
                             capture_output=True, text=True)
     assert result.returncode == code and sentence in result.stderr
     assert "Traceback" not in result.stderr
+
+
+# What people bring with them
+
+def test_another_python_is_told_in_a_sentence():
+    old = "import sys; from collections import namedtuple; V = namedtuple('V', 'major minor micro a b')\n"
+    result = python(f"{old}sys.version_info = V(3, 9, 1, 'final', 0)\n{setup_cell('https://example.invalid/course')}")
+    assert "RuntimeError: The course needs Python 3.11, 3.12 or 3.13; this kernel runs" in result.stderr
+    result = python(f"{old}sys.version_info = V(3, 9, 1, 'final', 0)\nimport course_utils.__main__")
+    assert result.returncode == 1 and result.stderr.startswith("The course needs Python 3.11, 3.12 or 3.13; this is")
+
+
+def test_a_broken_package_is_not_taken_for_a_missing_course():
+    result = python(f"import sys; sys.modules['tomllib'] = None\n{setup_cell('https://example.invalid/course')}")
+    assert "tomllib" in result.stderr and "The course was not found" not in result.stderr
+
+
+def test_an_empty_folder_of_the_same_name_is_passed_by(tmp_path):
+    (tmp_path / "notebooks" / "course_utils").mkdir(parents=True)
+    (tmp_path / "course_utils").symlink_to(ROOT / "course_utils")
+    result = python(setup_cell("https://example.invalid/course"), cwd=tmp_path / "notebooks")
+    assert result.stdout == "Ready.\n", result.stderr
+
+
+@pytest.fixture
+def tree(tmp_path) -> Path:
+    """A folder with the course's Makefile and an environment that claims to be ready."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    lock = subprocess.run("cksum < requirements.lock | tr ' ' '-'", shell=True, cwd=tmp_path, capture_output=True,
+                          text=True).stdout.strip()
+    (tmp_path / ".venv" / f".ready-{lock}").touch()
+    return tmp_path
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_make_does_not_trust_an_environment_whose_python_is_gone(tree):
+    (tree / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    plan = subprocess.run(["make", "-n", "lab"], cwd=tree, capture_output=True, text=True).stdout
+    assert "pip install" not in plan
+    (tree / ".venv" / "bin" / "python").unlink()
+    (tree / ".venv" / "bin" / "python").symlink_to("/gone")
+    plan = subprocess.run(["make", "-n", "lab"], cwd=tree, capture_output=True, text=True).stdout
+    assert "pip install" in plan and "venv --clear" in plan
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_make_shields_its_environment_from_settings_of_pip_and_python(tree):
+    with open(tree / "Makefile", "a") as stream:
+        stream.write("\nshow:\n\t@echo $$PIP_USER $$PYTHONPATH. $$PIP_TARGET.\n")
+    outside = {**os.environ, "PIP_USER": "1", "PYTHONPATH": "/old", "PIP_TARGET": "/else"}
+    said = subprocess.run(["make", "show"], cwd=tree, env=outside, capture_output=True, text=True).stdout
+    assert said == "0 . .\n"
+
+
+def test_the_doctor_can_speak_on_a_console_without_hangul(tmp_path):
+    code = "import sys; from course_utils import __main__ as m; m._doctor = lambda o: print('한글'); m.main(['doctor'])"
+    result = python(code, env={**os.environ, "PYTHONIOENCODING": "cp1252"})
+    assert result.returncode == 0 and "\\ud55c" in result.stdout, result.stderr
+
+
+def test_the_doctor_names_the_folder_that_a_foreign_package_comes_from(monkeypatch, capsys, tmp_path):
+    info = tmp_path / "wanted-0.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: wanted\nVersion: 0.1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    unmet(monkeypatch, "wanted>=2")
+    monkeypatch.setattr(doctor, "CHECKS", [doctor._packages])
+    assert doctor.examine() == 1
+    said = capsys.readouterr().out
+    assert f"Python takes wanted from {tmp_path}" in said and "Unset PYTHONPATH" in said and "[OK]" not in said
+
+
+def test_the_doctor_names_the_kernel_that_comes_first(monkeypatch, capsys, tmp_path):
+    kernel = tmp_path / "kernels" / "python3"
+    kernel.mkdir(parents=True)
+    (kernel / "kernel.json").write_text(json.dumps({"argv": ["/usr/bin/other", "-m", "x"], "display_name": "P",
+                                                    "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    monkeypatch.setattr(doctor, "CHECKS", [doctor._kernel])
+    assert doctor.examine() == 1
+    assert f"rename or remove the folder {kernel}, which comes first, then:" in capsys.readouterr().out
+
+
+def test_without_git_no_remedy_needs_it(monkeypatch, tmp_path):
+    monkeypatch.setattr("course_utils.runtime.root", lambda: tmp_path)
+    said = files.restore("checkpoints/cfg-garments/model.safetensors")
+    assert "git checkout" not in said and "download the course once more" in said and "train cfg-garments" in said

@@ -4,15 +4,19 @@ import base64
 import hashlib
 import io
 import re
+import tempfile
 import time
 from pathlib import Path
 
+from course_utils import runtime
 from course_utils.authoring import notebook_file
 
 MAX_BYTES = 1_000_000
 CELL_SECONDS = 600
 DEEPER = "## Going deeper"
 _KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+# What nbconvert needs to make a script of it
+_LANGUAGE = {"name": "python", "file_extension": ".py", "nbconvert_exporter": "python", "pygments_lexer": "ipython3"}
 _KEPT_CELL_METADATA = {"tags", "jupyter", "slideshow"}
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _PROGRESS_BAR = re.compile(r"\s*\d+%\|")
@@ -35,7 +39,8 @@ def execute(path: Path) -> str:
                             resources={"metadata": {"path": str(path.resolve().parent)}})
     started = time.perf_counter()
     try:
-        client.execute()
+        with tempfile.TemporaryDirectory() as folder:
+            client.execute(env=runtime.kernel_environment(Path(folder)))
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise RuntimeError(f"{path.name} was not stored: {error}") from error
     seconds = time.perf_counter() - started
@@ -68,7 +73,7 @@ def clean(notebook: dict) -> dict:
     colab = {key: value for key, value in kept.pop("colab", {}).items() if key != "collapsed_sections"}
     colab |= {"collapsed_sections": [cell["id"] for cell in folded]} if folded else {}
     kept |= {"colab": colab} if colab else {}
-    metadata = {"kernelspec": _KERNELSPEC, "language_info": {"name": "python"}} | kept
+    metadata = {"kernelspec": _KERNELSPEC, "language_info": _LANGUAGE} | kept
     return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 

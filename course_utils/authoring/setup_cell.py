@@ -12,7 +12,10 @@ import sys
 from pathlib import Path
 
 url = "@REPOSITORY@"
-course = next((p for p in [Path.cwd(), *Path.cwd().parents] if (p / "course_utils").is_dir()), None)
+if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    raise RuntimeError(f"The course needs Python 3.11, 3.12 or 3.13; this kernel runs {sys.version.split()[0]} "
+                       f"({sys.executable}). Choose the course's own kernel, or run `make lab`.")
+course = next((p for p in [Path.cwd(), *Path.cwd().parents] if (p / "course_utils" / "doctor.py").is_file()), None)
 if course is None and "google.colab" in sys.modules:
     course = Path("/content", Path(url).name)
     if not course.exists():
@@ -29,6 +32,8 @@ if course is not None and str(course) not in sys.path:
 try:
     from course_utils import doctor, runtime
 except ModuleNotFoundError as error:
+    if error.name != "course_utils":
+        raise
     raise RuntimeError("The course was not found. Open this notebook inside the course folder, "
                        "or run `make lab` there.") from error
 doctor.need_packages()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-# `datasets.files` needs no torch, so that `python -m course_utils doctor` answers at once
+# `course_utils.files` needs no torch, so that `python -m course_utils doctor` answers at once
 if TYPE_CHECKING:
     import torch
 

@@ -6,7 +6,7 @@ from torch.nn.functional import pad
 from torch.utils.data import Dataset
 
 from course_utils.datasets import to_model_range
-from course_utils.datasets.files import verified
+from course_utils.files import verified
 
 CLASSES = (
     "t-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",

@@ -4,16 +4,18 @@ import csv
 import warnings
 from difflib import get_close_matches
 from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch.utils.data import Dataset
 
 from course_utils.datasets import to_model_range
-from course_utils.datasets.files import verified
+from course_utils.files import verified
 
 SPLITS = ("train", "test")
 # The long side of a photograph is resized to a random length in this range before cropping
@@ -72,23 +74,29 @@ def square(name: str, size: int) -> torch.Tensor:
 
 
 def opened(source: bytes | str | Path) -> torch.Tensor:
-    """Read your own photograph from its bytes or path, as uint8 (3, H, W) with a long side of at most 512 pixels.
+    """Read your own photograph from its bytes or path, as uint8 (3, H, W) with a short side of at most 512 pixels.
 
-    Greyscale, palette and 16-bit images become 8-bit RGB, transparency becomes white, and the EXIF orientation is
-    applied. Raises ValueError for a file that is damaged or not an image, and for one of more than 40 megapixels,
-    before it is decoded.
+    Greyscale, palette and 16-bit images become 8-bit RGB, colours of another profile those of sRGB, transparency
+    becomes white, and the EXIF orientation is applied. HEIC files need the package pillow-heif. Raises ValueError for a
+    file that is damaged or not an image, and for one of more than 40 megapixels, before it is decoded.
     """
+    heic = _is_heic(source)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
+            if heic:
+                _read_heic()
             with Image.open(BytesIO(source) if isinstance(source, bytes) else source) as image:
                 megapixels = image.width * image.height / 1e6
                 opened_image = _upright(image) if megapixels <= MEGAPIXELS else None
     # A decoder may raise any exception on a damaged file
     except Exception as error:
-        raise ValueError(f"this file cannot be read as an image ({error}). Give an intact JPEG, PNG or WebP file of at "
-                         f"most {MEGAPIXELS} megapixels.") from error
+        reason = "it is no image" if isinstance(error, UnidentifiedImageError) else str(error)
+        if heic:
+            reason = "it is a HEIC file, the format of iPhones, which needs the package pillow-heif"
+        raise ValueError(f"this file cannot be read ({reason}). Give an intact JPEG, PNG or WebP file of at most "
+                         f"{MEGAPIXELS} megapixels.") from error
     if opened_image is None:
         raise ValueError(f"this image has {megapixels:.0f} megapixels; at most {MEGAPIXELS} are read. Downscale it "
                          "first; a long side of 512 pixels is enough.")
@@ -96,7 +104,8 @@ def opened(source: bytes | str | Path) -> torch.Tensor:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """The image as RGB, with its EXIF orientation applied and a long side of at most 512 pixels."""
+    """The image as RGB, with its EXIF orientation applied and a short side of at most 512 pixels."""
+    profile = image.info.get("icc_profile")
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
         grey = np.nan_to_num(np.asarray(image, np.float32))
@@ -106,9 +115,40 @@ def _upright(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image = image.convert("RGB")
-    image.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
+    image = _to_srgb(image, profile).convert("RGB")
+    scale = LONGEST / min(image.size)
+    if scale < 1:
+        image = image.resize([round(scale * side) for side in image.size], Image.Resampling.LANCZOS)
     return image
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """The image with the colours that its profile means; as it is where it has none, or one that says nothing."""
+    if not profile:
+        return image
+    try:
+        theirs = ImageCms.ImageCmsProfile(BytesIO(profile))
+        # A palette holds RGB, and so does what was made of transparency; the others keep the space of their profile
+        space = theirs.profile.xcolor_space.strip()
+        image = image if space in ("GRAY", "CMYK") and image.mode in ("L", "CMYK") else image.convert("RGB")
+        return ImageCms.profileToProfile(image, theirs, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return image
+
+
+def _is_heic(source: bytes | str | Path) -> bool:
+    """Whether the file says that it is in the format of iPhones."""
+    try:
+        start = source[:12] if isinstance(source, bytes) else Path(source).open("rb").read(12)
+    except OSError:
+        return False
+    return start[4:8] == b"ftyp" and start[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+
+
+def _read_heic() -> None:
+    """Let PIL read HEIC files, where pillow-heif is installed."""
+    if find_spec("pillow_heif"):
+        import_module("pillow_heif").register_heif_opener()
 
 
 class PhotographCrops(Dataset):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from course_utils.datasets.files import verified
+from course_utils.files import verified
 
 STYLES = ("glossy", "flat", "shaded", "vintage", "sticker", "outlined")
 CELL = 128

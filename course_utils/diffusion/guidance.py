@@ -29,11 +29,15 @@ def w_from_scale(guidance_scale: float) -> float:
 
 
 def checked_scale(guidance_scale: float) -> float:
-    """The scale itself. ValueError unless it is a number in 0..1000."""
-    if not (math.isfinite(guidance_scale) and 0 <= guidance_scale <= LARGEST_SCALE):
+    """The scale as float. ValueError unless it is a number in 0..1000."""
+    try:
+        scale = math.nan if isinstance(guidance_scale, str) else float(guidance_scale)
+    except (TypeError, ValueError, RuntimeError):  # RuntimeError: a tensor of several numbers
+        scale = math.nan
+    if not 0 <= scale <= LARGEST_SCALE:
         raise ValueError(f"the guidance scale must be a number from 0 (no condition) to {LARGEST_SCALE:.0f}; got "
                          f"{guidance_scale}. Useful ones lie between 1 and 20.")
-    return guidance_scale
+    return scale
 
 
 def gradient(log_prob: LogProb, xt: Tensor, t) -> Tensor:

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model
 from torch import nn
 
-from course_utils import runtime
+from course_utils import files, runtime
 from course_utils.networks.weights import Network
 
 
@@ -20,14 +20,15 @@ class NetworkError(RuntimeError):
 def load_network(name: str | Path) -> nn.Module:
     """The network of a checkpoint, by its name in data/checkpoints or by its folder, ready to be used (eval mode).
 
-    Raises NetworkError when it is missing or damaged.
+    Raises NetworkError when it is missing or damaged, DataError when a shipped one is not as it was shipped.
     """
     folder = _folder(name)
     try:
+        _verify(name)
         kind = Network.kinds[training_record(name)["network"]]
         network = kind(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
         load_model(network, folder / "model.safetensors")
-    except NetworkError:
+    except (NetworkError, files.DataError):
         raise
     except (SafetensorError, RuntimeError, TypeError, ValueError, OSError) as error:
         raise NetworkError(f"the checkpoint in {folder} is damaged ({str(error).splitlines()[0]}). {_restore(name)}"
@@ -52,6 +53,15 @@ def training_record(name: str | Path) -> dict:
     return record
 
 
+def _verify(name: str | Path) -> None:
+    """A shipped checkpoint must hold what the course ships; one of your own is not in the list of sums."""
+    if isinstance(name, Path) or not (runtime.data_dir() / files.SUMS).is_file():
+        return
+    for listed in files.read_sums():
+        if listed.startswith(f"checkpoints/{name}/"):
+            files.verified(listed)
+
+
 def _folder(name: str | Path) -> Path:
     return name if isinstance(name, Path) else runtime.data_dir() / "checkpoints" / name
 
@@ -59,5 +69,4 @@ def _folder(name: str | Path) -> Path:
 def _restore(name: str | Path) -> str:
     if isinstance(name, Path):
         return "Train it again: python -m course_utils train."
-    return (f"Restore it with `git checkout -- data/checkpoints/{name}`, "
-            f"or train it: python -m course_utils train {name}.")
+    return files.restore(f"checkpoints/{name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import torch
@@ -12,8 +13,11 @@ from torch import Tensor, nn
 from course_utils.networks.blocks import Attention, feed_forward, zeros
 
 PAD, UNKNOWN = 0, 1
-# What separates words. All else, in whatever script, belongs to one: "four-leaf", "고양이", "🐱"
-SEPARATORS = re.compile(r"[\s.,;:!?()\"]+")
+# What separates words: blanks, punctuation, also that of typographers, and apostrophes but within a word. All else, in
+# whatever script, belongs to one: "four-leaf", "고양이", "🐱"
+SEPARATORS = re.compile(r"[\s.,;:!?()\[\]\"“”„‟«»‹›…–—―]+|(?<!\w)['‘’‚]+|['‘’‚]+(?!\w)")
+HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011"), "-")
+SHOWN = 30  # letters of an unknown word, at most
 
 
 class Tokenizer:
@@ -41,7 +45,10 @@ class Tokenizer:
         """The words of a caption in lower case, without punctuation."""
         if not isinstance(caption, str):
             raise ValueError(f"a caption is a text such as 'a glossy cat on a blue background'; got {caption!r}.")
-        return [word for word in SEPARATORS.split(caption.lower()) if word]
+        # Wide letters become plain ones; what has no width, such as a byte order mark, is nothing
+        plain = unicodedata.normalize("NFKC", caption).translate(HYPHENS).lower()
+        plain = "".join(letter for letter in plain if unicodedata.category(letter) != "Cf")
+        return [word for word in SEPARATORS.split(plain) if word]
 
     def unknown(self, caption: str) -> list[str]:
         """The words of a caption that the network has never seen, each once."""
@@ -53,11 +60,14 @@ class Tokenizer:
         if not parts:
             found.append("There is no word in this caption: the image can show anything.")
         for word in self.unknown(" ".join(parts[: self.length])):
-            near = difflib.get_close_matches(word, self.words, n=2, cutoff=0.7)
+            near = difflib.get_close_matches(word[:SHOWN], self.words, n=2, cutoff=0.7)
             hint = f" Did you mean {' or '.join(repr(other) for other in near)}?" if near else ""
-            found.append(f"The network has never seen the word {word!r} and cannot draw it.{hint}")
+            short = word if len(word) <= SHOWN else word[:SHOWN] + "…"
+            found.append(f"The network has never seen the word {short!r} and cannot draw it.{hint}")
         if len(parts) > self.length:
-            found.append(f"Only the first {self.length} words count; cut off: {' '.join(parts[self.length :])!r}.")
+            rest = " ".join(parts[self.length :])
+            rest = rest if len(rest) <= 4 * SHOWN else rest[: 4 * SHOWN] + "…"
+            found.append(f"Only the first {self.length} words count; cut off: {rest!r}.")
         return found
 
 

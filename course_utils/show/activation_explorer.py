@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from course_utils.diffusion import NoiseSchedule
 from course_utils.runtime import seeded
 from course_utils.show.architecture import shape, trace
-from course_utils.show.figures import STYLE, WIDTH, draw_image, plt
+from course_utils.show.figures import WIDTH, draw_image, plt, styled
 from course_utils.show.widgets import Explorer
 
 CHANNELS, COLUMNS = 24, 8
@@ -46,7 +46,7 @@ def activation_explorer(network: nn.Module, image: Tensor, schedule: NoiseSchedu
         row, whole, maps = look(part, t)
         channels = order[part].tolist()
         lines = -(-len(channels) // COLUMNS)
-        with plt.rc_context(STYLE | {"figure.constrained_layout.use": False}):
+        with styled({"figure.constrained_layout.use": False}):
             height, tile = max(2.75, 0.86 * lines + 0.3), 0.86
             fig = plt.figure(figsize=(WIDTH, height))
             for k, (name, shown) in enumerate((("in", whole["inputs"][0][0]), ("out", whole["outputs"][0][0]))):

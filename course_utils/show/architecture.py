@@ -8,7 +8,7 @@ from itertools import groupby
 import torch
 from torch import Tensor, nn
 
-from course_utils.show.figures import STYLE, WIDTH, draw_image, figure, plt
+from course_utils.show.figures import WIDTH, draw_image, figure, plt, styled
 
 # A fill for each kind of part, light enough for black text; in greyscale prints the names tell them apart
 FILLS = {"Conv2d": "#DCEAF5", "ResidualBlock": "#FBE3CF", "TransformerBlock": "#D3EFE4", "TimeEmbedding": "#F6E3EE"}
@@ -127,7 +127,7 @@ class _U:
         step = min(0.28, 1.0 / max(1, len(self.sizes)))
         top = 1.12 if self.whole else 0.3
         height = self.bottom + top + (1.72 if self.text_encoder else 0.12)
-        with plt.rc_context(STYLE | {"figure.constrained_layout.use": False}):
+        with styled({"figure.constrained_layout.use": False}):
             fig = plt.figure(figsize=(WIDTH, height))
             axis = fig.add_axes((0, 0, 1, 1))
             axis.set(xlim=(0, WIDTH), ylim=(height, 0))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import math
 import textwrap
+from functools import cache
 
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
+from matplotlib import font_manager
+from matplotlib.text import Text
 from PIL import Image
 from torch import Tensor
 
@@ -24,12 +28,32 @@ STYLE = {
     "lines.linewidth": 2, "image.cmap": "viridis", "image.interpolation": "nearest",
 }
 WIDTH = 9.0  # inches, the width of a notebook
+# Fonts with Hangul, for prompts; the first that this computer has comes after matplotlib's own
+HANGUL = ("Noto Sans CJK KR", "Noto Sans KR", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo", "AppleGothic",
+          "UnDotum", "Baekmuk Gulim")
+
+
+@cache
+def own_style() -> dict:
+    """The course's style, and a font with Hangul where this computer has one."""
+    fonts = [name for name in HANGUL if name in set(font_manager.get_font_names())][:1]
+    return STYLE | {"font.family": ["DejaVu Sans", *fonts]}
+
+
+@contextlib.contextmanager
+def styled(changes: dict | None = None):
+    """A context in which figures are drawn in the course's style, whatever the reader's own settings are."""
+    with plt.style.context(["default", own_style() | (changes or {})]):
+        yield
 
 
 def grid(columns: int = 1, rows: int = 1, height: float = 3.0, **options):
-    """A figure of full width in the course's style: (fig, axes) as from `plt.subplots`; `height` in inches per row."""
-    with plt.rc_context(STYLE):
-        return plt.subplots(rows, columns, figsize=(WIDTH, height * rows), **options)
+    """A figure of full width in the course's style: (fig, axes) as from `plt.subplots`; `height` in inches per row.
+
+    From here on matplotlib keeps that style, for what the cell draws next must have it too.
+    """
+    plt.style.use(["default", own_style()])
+    return plt.subplots(rows, columns, figsize=(WIDTH, height * rows), **options)
 
 
 def png(fig) -> bytes:
@@ -66,7 +90,7 @@ def images(batch, caption: str, alt: str, titles=None, columns: int | None = Non
     tall, margin, gap = side * batch[0].shape[-2] / batch[0].shape[-1], 0.3 * bool(labels), 0.04
     over = [(0.165 * lines + 0.08) * (row * columns < len(titles)) for row in range(rows)]
     width, height = side * columns + margin, sum(over) + rows * (tall + gap)
-    with plt.rc_context(STYLE | {"figure.constrained_layout.use": False}):
+    with styled({"figure.constrained_layout.use": False}):
         fig = plt.figure(figsize=(width, height))
         for i, image in enumerate(batch):
             row, column = divmod(i, columns)
@@ -92,7 +116,7 @@ def compare(caption: str, alt: str, **panels) -> None:
 def equation(terms: list, caption: str, alt: str) -> None:
     """Images and text in one row, like a formula: `equation([("x0", a), "+", ("noise", b), "=", ...], ...)`."""
     wide = [0.4 if isinstance(term, str) else 1.6 for term in terms]
-    with plt.rc_context(STYLE):
+    with styled():
         fig, axes = plt.subplots(1, len(terms), figsize=(min(WIDTH, sum(wide) * 1.25), 2.3), width_ratios=wide)
         for axis, term in zip(axes, terms):
             axis.axis("off")
@@ -138,7 +162,7 @@ def draw_points(axis, cloud: Tensor, colours=None, box: tuple = (0, 1), size: fl
 
 def curves(x, lines: dict, caption: str, alt: str, xlabel: str, ylabel: str, **axis_options) -> None:
     """Curves over one x axis: {label: y}. Further options go to the axis (`yscale="log"`, `ylim=(0, 1)`)."""
-    with plt.rc_context(STYLE):
+    with styled():
         fig, axis = plt.subplots(figsize=(WIDTH, 3.0))
         for label, y in lines.items():
             axis.plot(x, y, label=label)
@@ -165,8 +189,14 @@ def _frame(axis, name: str, corners, shape) -> None:
 
 def _bytes(fig, kind: str) -> bytes:
     buffer = io.BytesIO()
-    with plt.rc_context(STYLE):
-        fig.savefig(buffer, format="png")
+    with styled():
+        try:
+            fig.savefig(buffer, format="png")
+        except ValueError:
+            # A prompt with dollars is no formula
+            for text in fig.findobj(Text):
+                text.set_parse_math(False)
+            fig.savefig(buffer, format="png")
     plt.close(fig)
     drawn, small = Image.open(buffer).convert("RGB"), io.BytesIO()
     if kind == "jpeg":

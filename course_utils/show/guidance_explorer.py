@@ -8,7 +8,7 @@ from functools import lru_cache
 import ipywidgets
 from torch import Tensor
 
-from course_utils.show.figures import STYLE, WIDTH, draw_image, plt
+from course_utils.show.figures import WIDTH, draw_image, plt, styled
 from course_utils.show.widgets import Explorer
 
 SCALES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0)
@@ -27,7 +27,7 @@ def guidance_explorer(density: Callable[[float], Tensor], points: Callable[[floa
     tilted, sampled, made = lru_cache(32)(density), lru_cache(32)(points), lru_cache(64)(images)
 
     def draw(scale: float, label: int):
-        with plt.rc_context(STYLE):
+        with styled():
             fig = plt.figure(figsize=(WIDTH, 2.8))
             left, right = fig.subfigures(1, 2, width_ratios=[1, 2])
             axis = left.subplots()

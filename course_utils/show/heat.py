@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from course_utils.show.figures import COLOURS, STYLE, WIDTH, figure, plt
+from course_utils.show.figures import COLOURS, WIDTH, figure, plt, styled
 
 
 def heat(maps, caption: str, alt: str, over=None, titles=None, labels=None, columns: int | None = None,
@@ -24,7 +24,7 @@ def heat(maps, caption: str, alt: str, over=None, titles=None, labels=None, colu
     lines = max((title.count("\n") + 1 for title in titles), default=0)
     over_row = [(0.165 * lines + 0.08) * (row * columns < len(titles)) for row in range(rows)]
     width, height = side * columns + margin, rows * side + sum(over_row)
-    with plt.rc_context(STYLE | {"figure.constrained_layout.use": False}):
+    with styled({"figure.constrained_layout.use": False}):
         fig = plt.figure(figsize=(width, height))
         for i, one in enumerate(maps):
             row, column = divmod(i, columns)

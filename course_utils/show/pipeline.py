@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from course_utils.show.figures import COLOURS, STYLE, WIDTH, draw_image, draw_points, figure, plt
+from course_utils.show.figures import COLOURS, WIDTH, draw_image, draw_points, figure, plt, styled
 
 Data = tuple[str, "Tensor | str"]  # a name, and an image (C, H, W), a cloud of points (N, 2), any other tensor, a text
 FILLS = {"network": "#FBE3CF", "rule": "#EEEEEE", "data": "#DCEAF5"}
@@ -60,7 +60,7 @@ def pipeline(row: Sequence[Data | Step], caption: str, alt: str | None = None) -
     below = max((len(item.takes) > 0) * (0.42 + 0.75 * TALL * scale + 2 * LINE) if isinstance(item, Step)
                 else LINE for item in row)
     height = above + TALL * scale + below + 0.1
-    with plt.rc_context(STYLE | {"figure.constrained_layout.use": False}):
+    with styled({"figure.constrained_layout.use": False}):
         fig = plt.figure(figsize=(WIDTH, height))
         board = _Board(fig, height)
         x = (WIDTH - scale * (sum(wide) + GAP * (len(row) - 1))) / 2

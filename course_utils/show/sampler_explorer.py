@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course_utils.diffusion import SAMPLERS, Denoiser, NoiseSchedule
 from course_utils.runtime import seeded
-from course_utils.show.figures import STYLE, WIDTH, draw_image, plt
+from course_utils.show.figures import WIDTH, draw_image, plt, styled
 from course_utils.show.widgets import Explorer
 
 STEPS = (1, 2, 3, 5, 8, 10, 15, 20, 30, 50, 100)
@@ -39,7 +39,7 @@ def sampler_explorer(denoiser: Denoiser, schedule: NoiseSchedule, shape: tuple[i
 
     def draw(sampler: str, steps: int, eta: float, seed: int):
         made, stages = run(sampler, steps, eta, seed)
-        with plt.rc_context(STYLE):
+        with styled():
             fig = plt.figure(figsize=(WIDTH, 4.1))
             upper, lower = fig.subfigures(2, 1, height_ratios=[1.6, 2.5])
             for axis, image in zip(upper.subplots(1, n, squeeze=False)[0], made):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from course_utils.diffusion import NoiseSchedule
 from course_utils.runtime import seeded
-from course_utils.show.figures import COLOURS, STYLE, WIDTH, draw_image, plt
+from course_utils.show.figures import COLOURS, WIDTH, draw_image, plt, styled
 from course_utils.show.widgets import Explorer
 
 SCHEDULES = {"linear": NoiseSchedule.linear, "cosine": NoiseSchedule.cosine}
@@ -21,7 +21,7 @@ def schedule_explorer(image: Tensor, T: int = 1000) -> Explorer:
 
     def draw(schedule: str, t: int):
         stops = [round(i * (T - 1) / 8) for i in range(9)]
-        with plt.rc_context(STYLE):
+        with styled():
             fig = plt.figure(figsize=(WIDTH, 4.0))
             upper, lower = fig.subfigures(2, 1, height_ratios=[2.6, 1])
             axes = dict(zip(("abar", "snr", "now"), upper.subplots(1, 3, width_ratios=[4, 4, 3])))

@@ -14,7 +14,7 @@ from course_utils.diffusion.samplers import Callback
 from course_utils.networks import NoisyCLIP, TextUNet, load_network
 from course_utils.networks.text import PAD, UNKNOWN
 from course_utils.runtime import autocast, device, seeded
-from course_utils.systems.checks import check_images, check_mask
+from course_utils.systems.checks import check_images, check_mask, check_prompts
 from course_utils.systems.classifier import guided_by
 from course_utils.systems.inpainting import MaskedImage, keep
 from course_utils.systems.model import SCHEDULE, Model
@@ -47,7 +47,7 @@ class TextConditional:
         same with and without prompt. ValueError for prompts that are no texts, or not as many as images, and for a
         wrong scale.
         """
-        tokens = self.network.tokenizer(prompts).to(self.model.device)
+        tokens = self.network.tokenizer(check_prompts(prompts)).to(self.model.device)
         for given in condition.values():
             if len(given) != len(tokens):
                 raise ValueError(f"each image needs its prompt; got {len(given)} images and {len(tokens)} prompts.")
@@ -64,7 +64,7 @@ class TextConditional:
 
     def shape(self, prompts: Prompts) -> tuple[int, ...]:
         """The shape (B, 3, size, size) of the images of prompts."""
-        return (1 if isinstance(prompts, str) else len(prompts), self.network.channels, self.size, self.size)
+        return (len(check_prompts(prompts)), self.network.channels, self.size, self.size)
 
     def _check(self, images: Tensor) -> Tensor:
         """Given images (B, 3, 32, 32) in [-1, 1], on the network's device. ValueError for others."""

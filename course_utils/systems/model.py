@@ -12,10 +12,10 @@ from course_utils.diffusion import Denoiser, NoiseSchedule, Prediction, ddim
 from course_utils.diffusion.denoise import NetworkPrediction
 from course_utils.diffusion.guidance import checked_scale
 from course_utils.diffusion.losses import seeded_error
-from course_utils.diffusion.samplers import Callback
+from course_utils.diffusion.samplers import SAMPLERS, Callback
 from course_utils.kernels import q_sample
 from course_utils.networks import device_of
-from course_utils.runtime import autocast, seeded
+from course_utils.runtime import autocast, seeded, whole
 
 SCHEDULE = NoiseSchedule.cosine()
 # What of a training batch is not a condition
@@ -88,7 +88,12 @@ class Model:
         `sampler` is one of `diffusion.samplers`, which the options go to. The later stages of a cascade have a name
         each, so that they may share the seed and not the noise.
         """
-        xT = torch.randn(shape, generator=seeded(seed, purpose=stage)).to(self.device)
+        shape = [whole(size, "each size of a shape", least=1) for size in shape]
+        if not callable(sampler):
+            names = ", ".join(each.__name__ for each in SAMPLERS.values())
+            raise ValueError(f"sampler must be a function such as {names} of course_utils.diffusion; got {sampler!r}.")
+        # In float32 whatever torch's default is
+        xT = torch.randn(shape, generator=seeded(seed, purpose=stage), dtype=torch.float32).to(self.device)
         generator = seeded(seed, self.device, f"{stage} steps".strip())
         return sampler(denoiser, self.schedule, xT, steps, generator=generator, callback=callback, **options)
 

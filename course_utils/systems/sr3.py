@@ -70,8 +70,8 @@ class SR3:
 
         Least squares make it so. The noise says nothing there, and is left at zero.
         """
-        denoiser = static_threshold(self.denoiser(low))
-        return denoiser(torch.zeros_like(enlarge(low.to(self.model.device))), self.model.schedule.T - 1).x0
+        low = check_images(low, self.model.device)
+        return static_threshold(self.denoiser(low))(torch.zeros_like(enlarge(low)), self.model.schedule.T - 1).x0
 
 
 def shrink(images: Tensor) -> Tensor:

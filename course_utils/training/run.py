@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -46,6 +48,23 @@ class Run:
             raise RunError(f"there is nothing to go on from in {self.folder}. Leave --resume out to begin.") from error
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(f"{self.state} cannot be read ({error}). Begin anew (--again).") from error
+
+    @contextlib.contextmanager
+    def locked(self):
+        """Within the block no other training can use the folder. RunError when one does; a crash frees it."""
+        lock = FileLock(self.folder / ".lock", timeout=0)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout as error:
+            raise RunError(f"another training is writing in {self.folder}. Stop it, wait for its end, or name another "
+                           "place (--folder).") from error
+        except OSError as error:
+            raise RunError(f"{self.folder} cannot be written ({error}). Name another place (--folder).") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def begin(self) -> None:
         """Take away the state and log that an earlier training left here; its checkpoint stays until a new one stands.

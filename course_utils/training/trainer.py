@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import datetime
 import math
@@ -22,6 +23,7 @@ from course_utils.training.run import Run, RunError
 
 LOG_EVERY = 10  # batches
 SAVE_EVERY = 60.0  # seconds
+LONGEST_PAUSE = 60.0  # seconds: more between two batches is a laptop asleep, not training
 
 
 def train(recipe: Recipe, *, images: int | None = None, minutes: float | None = None, resume: bool = False,
@@ -37,10 +39,12 @@ def train(recipe: Recipe, *, images: int | None = None, minutes: float | None = 
     """
     budget = None if images is None and minutes is None else Budget(images, minutes)
     training = _Training(recipe, Run(folder or runtime.data_dir() / "runs" / recipe.name), progress)
-    training.resume(budget) if resume else training.begin(budget or Budget(recipe.images, None), again)
-    with stop_signals() as stop:
-        finished = training.go(save_every, stop)
-    return training.finish() if finished else None
+    with training.alone():
+        training.resume(budget) if resume else training.begin(budget or Budget(recipe.images, None), again)
+        # Whoever switched gradients off in this process did not mean the training
+        with stop_signals() as stop, torch.enable_grad():
+            finished = training.go(save_every, stop)
+        return training.finish() if finished else None
 
 
 class _Training:
@@ -70,6 +74,10 @@ class _Training:
         self.network, self.optimiser = self.accelerator.prepare(self.plain, optimiser)
         self.images, self.seconds, self.loss = 0, 0.0, 0.0
         self.losses: list[Tensor] = []  # of the batches since the last line of the log
+
+    def alone(self):
+        """A context in which no other training uses the folder; the processes of this one share it."""
+        return self.run.locked() if self.accelerator.is_main_process else contextlib.nullcontext()
 
     def begin(self, budget: Budget, again: bool) -> None:
         """Make the folder ready. RunError when another training would be lost."""
@@ -107,11 +115,12 @@ class _Training:
 
     def go(self, save_every: float, stop: list) -> bool:
         """Train until the budget is spent (True) or something is in `stop` (False), and save."""
-        before, began = self.seconds, time.monotonic()
-        saved, quarter = began, None
+        now = saved = time.monotonic()
+        quarter = None
         with tqdm(total=1000, disable=not self.progress, bar_format="{percentage:3.0f}% |{bar}| {desc}") as bar:
             while True:
-                self.seconds = before + time.monotonic() - began
+                before, now = now, time.monotonic()
+                self.seconds += min(now - before, LONGEST_PAUSE)
                 spent, stopped = self._agree(self.budget.spent(self.images, self.seconds), bool(stop))
                 if self.losses and (len(self.losses) >= LOG_EVERY or spent >= 1):
                     self._log()
@@ -127,8 +136,8 @@ class _Training:
                 self._step(spent)
         self._save()
         if stopped:
-            self._say(f"Stopped at {self.images:,} images, and saved. To go on:\n"
-                      f"  python -m course_utils train {self.recipe.name} --resume --folder {self.run.folder}")
+            again = runtime.command("train", self.recipe.name, "--resume", "--folder", self.run.folder)
+            self._say(f"Stopped at {self.images:,} images, and saved. To go on:\n  {again}")
         return not stopped
 
     def _step(self, spent: float) -> None:
@@ -207,9 +216,13 @@ class _Training:
         if self.accelerator.is_main_process:
             # The averaged weights have followed the current ones: what is broken there is broken here
             self._require(all(bool(value.isfinite().all()) for value in self.average.state_dict().values()))
-            self.run.save(dict(self._state()), {"recipe": self.recipe.name, "images": self.images,
-                                                "seconds": self.seconds,
-                                                "budget": [self.budget.images, self.budget.minutes]})
+            numbers = {"recipe": self.recipe.name, "images": self.images, "seconds": self.seconds,
+                       "budget": [self.budget.images, self.budget.minutes]}
+            try:
+                self.run.save(dict(self._state()), numbers)
+            except OSError as error:
+                raise RunError(f"after {self.images:,} images {self.run.folder} could not be written ({error}). "
+                               "What was saved before is whole: make room, then go on with --resume.") from error
 
     def finish(self) -> nn.Module:
         """Measure the averaged network as it will be stored, write the checkpoint, return the network."""

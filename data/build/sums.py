@@ -8,10 +8,10 @@ DATA = Path(__file__).resolve().parents[1]
 
 
 def shipped_files() -> list[str]:
-    """The files of the data sets, as paths below `data/`: everything in their folders but README.md."""
+    """What the course loads, as paths below `data/`: everything in its folders but README.md."""
     files = (path.relative_to(DATA) for path in DATA.rglob("*") if path.is_file())
-    # The builders are code, checkpoints and recordings are made by training, thumbnails follow the notebooks
-    excluded = ("build", "checkpoints", "recorded", "thumbnails")
+    # The builders are code, runs are the learner's own, thumbnails follow the notebooks
+    excluded = ("build", "runs", "thumbnails")
     shipped = (path for path in files if path.parts[0] not in excluded and len(path.parts) > 1)
     kept = (path for path in shipped if path.name != "README.md" and not path.name.startswith("."))
     return sorted(path.as_posix() for path in kept)

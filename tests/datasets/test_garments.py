@@ -7,8 +7,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from course_utils import runtime
-from course_utils.datasets.files import DataError
 from course_utils.datasets.garments import CLASSES, Garments
+from course_utils.files import DataError
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader
 
 from course_utils import runtime
 from course_utils.datasets import photographs
-from course_utils.datasets.files import DataError
 from course_utils.datasets.photographs import PhotographCrops
+from course_utils.files import DataError
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import shutil
 import numpy as np
 import pytest
 
-from course_utils.datasets.files import DataError
 from course_utils.datasets.grounds import COLOURS
 from course_utils.datasets.sprites import STYLES, concept, concepts, cutout, extent, sheet, silhouette
+from course_utils.files import DataError
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "data" / "emoji"

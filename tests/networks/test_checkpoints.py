@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from course_utils import runtime
+from course_utils.files import DataError
 from course_utils.networks import NetworkError, Recogniser, UNet, load_network, training_record
 from course_utils.networks.weights import LARGE, Network, as_stored, packed, unpacked
 from course_utils.runtime import seeded
@@ -206,3 +207,28 @@ def test_a_shipped_checkpoint_is_whole(name):
     assert {"data", "images", "seconds", "hardware", "precision", "torch", "measures", "curve"} <= set(record)
     assert record["curve"][-1][0] == record["images"] and record["curve"][-1][1] < record["curve"][0][1]
     assert all(p.isfinite().all() for p in network.state_dict().values())
+
+
+def test_a_shipped_checkpoint_that_was_changed_is_not_loaded(tmp_path, monkeypatch):
+    """64 zeros in the weights would load, and draw other images."""
+    name = "garment-recogniser"
+    shutil.copytree(runtime.data_dir() / "checkpoints" / name, tmp_path / "checkpoints" / name)
+    shutil.copy(runtime.data_dir() / "SHA256SUMS", tmp_path)
+    monkeypatch.setattr(runtime, "data_dir", lambda: tmp_path)
+    assert load_network(name) is not None
+    path = tmp_path / "checkpoints" / name / "model.safetensors"
+    weights = bytearray(path.read_bytes())
+    weights[-64:] = bytes(64)
+    path.write_bytes(weights)
+    with pytest.raises(DataError, match="model.safetensors is damaged.*or train it: python -m course_utils train"):
+        load_network(name)
+    path.unlink()
+    with pytest.raises(DataError, match="model.safetensors is missing"):
+        load_network(name)
+
+
+def test_a_checkpoint_of_your_own_needs_no_sum(tmp_path, monkeypatch):
+    shutil.copytree(runtime.data_dir() / "checkpoints" / "garment-recogniser", tmp_path / "checkpoints" / "mine")
+    shutil.copy(runtime.data_dir() / "SHA256SUMS", tmp_path)
+    monkeypatch.setattr(runtime, "data_dir", lambda: tmp_path)
+    assert load_network("mine") is not None

@@ -3,6 +3,8 @@
 import base64
 import copy
 import json
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -232,3 +234,18 @@ def test_a_file_that_is_no_notebook_is_named(tmp_path):
         (tmp_path / "a.ipynb").write_text(text)
         with pytest.raises(ValueError, match="a.ipynb is not a notebook.*git checkout"):
             notebook_file.read(tmp_path / "a.ipynb")
+
+
+def test_a_notebook_becomes_a_script(good, tmp_path):
+    execute_once(good)
+    command = [sys.executable, "-m", "nbconvert", "--to", "script", "--output-dir", str(tmp_path), str(good)]
+    assert subprocess.run(command, capture_output=True).returncode == 0
+    assert "print(6 * 7)" in (tmp_path / "03_architecture.py").read_text()
+
+
+def test_a_home_that_cannot_be_written_is_not_the_notebooks_fault(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    path = notebook_helpers.write(tmp_path / "plot.ipynb", "import os\nprint(os.environ['MPLCONFIGDIR'])")
+    execute(path)
+    said = notebook_file.read(path)["cells"][0]["outputs"][0]["text"]
+    assert "mplconfigdir" in "".join(said)

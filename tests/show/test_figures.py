@@ -1,5 +1,6 @@
 """Figures and widgets: alt text, captions, sizes, callbacks and static twins."""
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 
@@ -133,3 +134,39 @@ def test_guidance_explorer_follows_its_controls(shown):
     assert len(set(seen)) == 3 and asked == [(0, 2.0), (0, 8.0), (1, 8.0)]
     explorer.twin()
     assert asked[3:] == [] and "images of the class bag" in shown[0][1]["image/jpeg"]["alt"]
+
+
+# What a reader's matplotlibrc may hold
+SETTINGS = [{"image.origin": "lower"}, {"text.usetex": True}, {"axes.facecolor": "black", "text.color": "white"},
+            {"font.family": ["serif"]}, {"savefig.bbox": "tight"}, {"axes.edgecolor": "red", "figure.figsize": (2, 2)}]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: next(iter(settings)))
+@pytest.mark.parametrize("name", ["images", "equation", "curves", "points"])
+def test_a_figure_is_the_same_whatever_the_reader_has_set(name, settings, shown):
+    torch.manual_seed(0)
+    with plt.rc_context():
+        CALLS[name]()
+    torch.manual_seed(0)
+    with plt.rc_context(settings):
+        CALLS[name]()
+    first, second = (picture_of(entry).tobytes() for entry in shown[-4::2])
+    assert first == second
+
+
+def test_axes_of_a_grid_too(shown):
+    def draw():
+        fig, axis = show.grid(1)
+        axis.imshow([[0, 1], [2, 3]])
+        axis.set_title("title")
+        show.figure(fig, "caption", "alt")
+    with plt.rc_context():
+        draw()
+    with plt.rc_context({"image.origin": "lower", "text.color": "white", "axes.titlecolor": "red"}):
+        draw()
+    assert picture_of(shown[0]).tobytes() == picture_of(shown[2]).tobytes()
+
+
+def test_a_title_with_dollars_is_text(shown):
+    show.images(torch.zeros(1, 1, 8, 8), "caption", "alt", titles=[r"costs $\foo$ and $"])
+    assert picture_of(shown[0])

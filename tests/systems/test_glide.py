@@ -137,3 +137,10 @@ def test_a_scorer_pushes_pictures_to_their_caption():
     assert (score(xt + step, 100) > score(xt, 100)).all()
     free, pushed = (guided.sample(CAPTIONS, scale, steps=3, guidance_scale=0.0) for scale in (0.0, 30.0))
     assert pushed.shape == (4, 3, 32, 32) and pushed.isfinite().all() and not torch.equal(free, pushed)
+
+
+@pytest.mark.parametrize("prompts", [[], None, 3, [None], ["a cat", 3]])
+def test_what_is_no_prompt_is_a_sentence(prompts):
+    base = glide.load("base")
+    with pytest.raises(ValueError, match="give at least one prompt|a caption is a text"):
+        base.sample(prompts, steps=1)

@@ -1,5 +1,6 @@
 """The model under all systems, on tensors of other shapes than images, and the samplers' contract with it."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -8,6 +9,7 @@ from course_utils.diffusion import GaussianMixture, NoiseSchedule, Prediction, d
 from course_utils.diffusion.losses import weighted_error
 from course_utils.kernels import noise
 from course_utils.runtime import seeded
+from course_utils.systems import cfg, unconditional
 from course_utils.systems.model import SCHEDULE, Model
 from tests.tiny import alive
 
@@ -114,3 +116,49 @@ def test_a_sampler_with_two_calls_a_step_is_written_with_the_same_parts():
     exact = ddim(denoiser, schedule, xT, 1000)
     far, near = ((sampler(denoiser, schedule, xT, 40) - exact).norm(dim=1).mean() for sampler in (ddim, heun))
     assert near < far / 2
+
+
+@pytest.mark.parametrize("options, sentence", [
+    ({"steps": 1.5}, "steps must be a whole number; got 1.5"),
+    ({"steps": "2"}, "steps must be a whole number; got '2'"),
+    ({"steps": 1, "sampler": "ddim"}, "sampler must be a function such as ddpm, ddim, dpmpp .*; got 'ddim'"),
+    ({"steps": 1, "seed": 2**70}, "a seed must lie between"),
+])
+def test_options_that_are_none_are_a_sentence(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        unconditional.load().sample(1, **options)
+
+
+@pytest.mark.parametrize("scale", ["2", None, float("nan"), float("inf"), [1, 2], torch.ones(2)])
+def test_a_scale_that_is_none_is_a_sentence(scale):
+    with pytest.raises(ValueError, match="the guidance scale must be a number from 0"):
+        cfg.load().sample([1], steps=1, guidance_scale=scale)
+
+
+@pytest.mark.parametrize("label", [["sneaker"], [1.5], [[1], [2, 3]], None, 1])
+def test_labels_that_are_none_are_a_sentence(label):
+    with pytest.raises(ValueError, match="labels must be integers in 0..9"):
+        cfg.load().sample(label, steps=1)
+
+
+def test_numbers_of_numpy_and_whole_floats_are_numbers():
+    system = cfg.load()
+    wanted = system.sample([1], steps=2, guidance_scale=2, seed=3)
+    got = system.sample(np.array([1]), steps=2.0, guidance_scale=np.float32(2), seed=np.int16(3))
+    assert torch.equal(got, wanted)
+
+
+def test_torchs_default_dtype_changes_nothing():
+    system = cfg.load()
+    wanted = system.sample([1], steps=2, sampler=ddpm)
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert torch.equal(system.sample([1], steps=2, sampler=ddpm), wanted)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.5, "2", None])
+def test_a_number_of_images_that_is_none_is_a_sentence(n):
+    with pytest.raises(ValueError, match="each size of a shape must be a whole number, 1 or more"):
+        unconditional.load().sample(n, steps=1)

@@ -123,3 +123,10 @@ def test_a_network_that_knows_times_is_a_sentence():
     for other in ({}, {"noise_level": True, "predicts": "eps"}):
         with pytest.raises(ValueError, match=r"takes a noise level in place of t, and predicts x0: UNet\(noise_level"):
             sr3.SR3(alive(channels=3, image_channels=3, **other))
+
+
+def test_arrays_and_doubles_are_images_too():
+    system, low = sr3.load(), torch.rand(1, 3, 8, 8) * 2 - 1
+    wanted = system.sample(low, steps=1)
+    for given in (low.double(), low.numpy(), low.numpy().astype("float64")):
+        assert (system.sample(given, steps=1) - wanted).abs().max() < 1e-3

@@ -1,14 +1,19 @@
 """A training stops and goes on without a trace, loses nothing, says what is wrong."""
 
 import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from course_utils.networks import load_network, training_record
-from course_utils.training import ending, trainer
+from course_utils.training import ending, train, trainer
 from course_utils.training.run import Run, RunError
+from tests.conftest import ROOT
 from tests.tiny import Broken, Stopped, Tiny, log, quietly, same
 
 pytestmark = pytest.mark.usefixtures("plain_precision")
@@ -142,3 +147,58 @@ def test_it_stops_soon_where_saves_are_rare(tmp_path):
     with pytest.raises(RunError, match="after 80 images the loss or the weights are not finite"):
         quietly(Broken(6), tmp_path, images=800)
     assert log(tmp_path) == [] and not (tmp_path / "state.safetensors").exists()
+
+
+def test_two_trainings_cannot_share_a_folder(tmp_path):
+    with Run(tmp_path).locked(), pytest.raises(RunError, match=f"another training is writing in {tmp_path}. Stop it"):
+        train(Tiny(), images=64, folder=tmp_path, progress=False)
+    assert not (tmp_path / "log.jsonl").exists()
+    assert train(Tiny(), images=64, folder=tmp_path, progress=False) is not None
+
+
+def test_a_crashed_training_frees_its_folder(tmp_path):
+    code = (f"from pathlib import Path\nfrom course_utils.training.run import Run\nimport os\n"
+            f"with Run(Path({str(tmp_path)!r})).locked():\n    os._exit(1)")
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 1
+    with Run(tmp_path).locked():
+        assert (tmp_path / ".lock").exists()
+
+
+def test_the_command_to_go_on_can_be_pasted(tmp_path, capsys):
+    folder = tmp_path / "a folder"
+    train(Stopped(2), images=64_000, folder=folder)
+    said = capsys.readouterr().out
+    assert f"{sys.executable} -m course_utils train {Stopped.name} --resume --folder '{folder}'" in said
+
+
+def test_a_laptop_asleep_spends_no_budget(tmp_path, monkeypatch):
+    """The clock jumps by an hour in each batch; a budget of ten minutes is spent by at most one minute of it."""
+    now = iter(range(0, 3600 * 1000, 3600))
+    monkeypatch.setattr(trainer, "time", SimpleNamespace(monotonic=lambda: next(now)))
+    train(Tiny(), minutes=10, folder=tmp_path, progress=False)
+    assert training_record(tmp_path / "checkpoint")["images"] >= 8 * Tiny.batch_size
+
+
+def test_a_training_where_gradients_are_switched_off(tmp_path):
+    with torch.no_grad():
+        assert train(Tiny(), images=16, folder=tmp_path, progress=False) is not None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc and /dev/full are Linux's")
+def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", Path("/proc/nowhere")):
+        with pytest.raises(RunError, match="cannot be written .*Name another place"):
+            train(Tiny(), images=16, folder=folder, progress=False)
+
+
+def test_a_full_disk_leaves_what_was_saved(tmp_path, monkeypatch):
+    train(Tiny(), images=16, folder=tmp_path, progress=False)
+    before = (tmp_path / "state.safetensors").read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr("course_utils.training.run.write_tensors", full)
+    with pytest.raises(RunError, match="could not be written .*No space left.*make room, then go on with --resume"):
+        train(Tiny(), images=64, resume=True, folder=tmp_path, progress=False)
+    assert (tmp_path / "state.safetensors").read_bytes() == before

@@ -11,7 +11,7 @@ import torch
 
 from course_utils import runtime
 from course_utils.datasets import to_model_range, to_pixels
-from course_utils.datasets.files import DataError, verified, verify_all
+from course_utils.files import DataError, verified, verify_all
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_flipped_byte_is_named_even_after_a_good_look(small_world):
     path.write_bytes(content)
     # File systems with a coarse clock could show the same time of change
     os.utime(path, ns=(0, 0))
-    with pytest.raises(DataError, match="is damaged.*git checkout -- data/world/file.bin.*make data"):
+    with pytest.raises(DataError, match="is damaged.*Restore it with `git checkout -- data/world/file.bin`"):
         verified("world/file.bin")
     ((relative, ok, message),) = verify_all()
     assert (relative, ok) == ("world/file.bin", False) and "damaged" in message
@@ -82,7 +82,7 @@ def test_unreadable_list_names_the_line(small_world, line):
 
 
 def test_the_sums_need_no_torch():
-    code = "import sys, course_utils.datasets.files; sys.exit('torch' in sys.modules)"
+    code = "import sys, course_utils.files; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=runtime.root()).returncode == 0
 
 

@@ -1,4 +1,4 @@
-"""The data files that the course ships: the SHA-256 of each is verified before it is used."""
+"""The files that the course ships: the SHA-256 of each is verified before it is used."""
 
 import hashlib
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from course_utils import runtime
 
 SUMS = "SHA256SUMS"
+BUILT = "garments", "photographs", "emoji", "encoders", SUMS  # what `make data` makes
 # Path, size and modification time of the files already verified in this process
 _known_good: set[tuple[str, int, int]] = set()
 
@@ -24,23 +25,28 @@ def verified(relative: str) -> Path:
     path = runtime.data_dir() / relative
     expected = _expected_sum(relative)
     if not path.is_file():
-        raise DataError(
-            f"data/{relative} is missing (looked for {path}). "
-            f"Restore it with `git checkout -- data/{relative}`, or build it again with `make data`."
-        )
+        raise DataError(f"data/{relative} is missing (looked for {path}). {restore(relative)}")
     status = path.stat()
     key = (str(path), status.st_size, status.st_mtime_ns)
     if key not in _known_good:
         with open(path, "rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
         if found != expected:
-            raise DataError(
-                f"data/{relative} is damaged: its SHA-256 begins with {found[:12]}, but {SUMS} says "
-                f"{expected[:12]}. Restore it with `git checkout -- data/{relative}`, "
-                f"or build it again with `make data`."
-            )
+            raise DataError(f"data/{relative} is damaged: its SHA-256 begins with {found[:12]}, but {SUMS} says "
+                            f"{expected[:12]}. {restore(relative)}")
         _known_good.add(key)
     return path
+
+
+def restore(relative: str) -> str:
+    """What to do about a missing or damaged file of `data/`, as a sentence that can be followed where the course is."""
+    room, _, rest = relative.partition("/")
+    again = {"checkpoints": f", or train it: python -m course_utils train {rest.split('/')[0]}"}.get(room, "")
+    again = ", or build it again with `make data`" if room in BUILT else again
+    if (runtime.root() / ".git").exists():
+        return f"Restore it with `git checkout -- data/{relative}`{again}."
+    return ("This copy of the course is not a git repository: download the course once more and copy "
+            f"data/{relative} from there{again}.")
 
 
 def verify_all() -> list[tuple[str, bool, str]]:
@@ -70,10 +76,7 @@ def read_sums() -> dict[str, str]:
     """
     path = runtime.data_dir() / SUMS
     if not path.is_file():
-        raise DataError(
-            f"data/{SUMS} is missing (looked for {path}), so no data file can be trusted. "
-            f"Restore it with `git checkout -- data/{SUMS}`, or build it again with `make data`."
-        )
+        raise DataError(f"data/{SUMS} is missing (looked for {path}), so no data file can be trusted. {restore(SUMS)}")
     sums = {}
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
         # The format of the sha256sum command: 64 digits, two spaces, the path
@@ -81,7 +84,7 @@ def read_sums() -> dict[str, str]:
         if gap != "  " or not relative or not set(digest) <= set("0123456789abcdef"):
             raise DataError(
                 f"Line {number} of data/{SUMS} is malformed; expected 64 hexadecimal digits, two spaces "
-                f"and a path. Restore it with `git checkout -- data/{SUMS}`."
+                f"and a path. {restore(SUMS)}"
             )
         sums[relative] = digest
     return sums
