@@ -25,9 +25,6 @@ PARTS = ["See it first", "ideas", "Train it", "Measure it", "Break it", "Play", 
 REQUIRED_FROM = {"At full scale": 5}
 # Headings that may stand where they fit
 FREE_PARTS = ["What is new", "Symbols", "References"]
-# Still on the older anatomy, in one path with "Same as the library" in its middle
-ONE_PATH = {1, 2, 3, 4, 5, 6, 7, 8, 9}
-ONE_PATH_PARTS = ["See it first", "ideas", "Same as the library", *PARTS[2:-1]]
 CARD = {
     "title": r"\A# ",
     "question": r"\?",
@@ -54,7 +51,6 @@ class Notebook:
         self.code = [cell for cell in self.cells if cell["cell_type"] == "code"]
         self.markdown = [cell["source"] for cell in self.cells if cell["cell_type"] == "markdown"]
         self.prose = "\n\n".join(self.markdown)
-        self.one_path = self.number in ONE_PATH and not re.search(rf"^{DEEPER}", self.prose, re.MULTILINE)
 
     def paths(self) -> tuple[list[dict], list[dict]]:
         """The cells of the main path, and those from "Going deeper" on."""
@@ -148,17 +144,16 @@ def short_cells(notebook: Notebook) -> list[str]:
 def anatomy(notebook: Notebook) -> list[str]:
     """The card first, then the parts in the order all thirteen share."""
     card = (notebook.markdown or [""])[0]
-    allowed = ONE_PATH_PARTS if notebook.one_path else PARTS
     found = [f"the card (first cell) lacks its {part}" for part, pattern in CARD.items()
-             if not re.search(pattern, card) and not (notebook.one_path and part == "idea in one sentence")]
+             if not re.search(pattern, card)]
     titles = [title for level, title in notebook.headings() if level == 2]
-    parts = [_part(title, allowed) for title in titles]
+    parts = [_part(title) for title in titles]
     found += [f"'## {title}' is no part of the anatomy" for title, part in zip(titles, parts, strict=True)
               if part is None]
-    order = [allowed.index(part) for part in parts if part in allowed]
+    order = [PARTS.index(part) for part in parts if part in PARTS]
     if order != sorted(order):
-        found.append(f"the parts {titles} are not in the order {allowed}")
-    found += [f"the part '{part}' is missing" for part in allowed
+        found.append(f"the parts {titles} are not in the order {PARTS}")
+    found += [f"the part '{part}' is missing" for part in PARTS
               if part not in parts and notebook.number >= REQUIRED_FROM.get(part, 1)]
     ideas = re.findall(r"^(\d+)\b", "\n".join(titles), re.MULTILINE)
     if [int(number) for number in ideas] != list(range(1, len(ideas) + 1)):
@@ -170,16 +165,14 @@ def anatomy(notebook: Notebook) -> list[str]:
     return found + [f"the summary lacks {part}" for part in ("symbols", "references") if part not in end]
 
 
-def _part(title: str, allowed: list[str]) -> str | None:
+def _part(title: str) -> str | None:
     if re.match(r"\d+\b", title):
         return "ideas"
-    return next((part for part in [*allowed, *FREE_PARTS] if title.startswith(part)), None)
+    return next((part for part in [*PARTS, *FREE_PARTS] if title.startswith(part)), None)
 
 
 def main_path(notebook: Notebook) -> list[str]:
     """The story fits into an hour, and begins with a picture of the whole pipeline."""
-    if notebook.one_path:
-        return []
     cells, _ = notebook.paths()
     prose = [cell["source"] for cell in cells if cell["cell_type"] == "markdown"]
     count = sum(words(text) for text in prose)
@@ -201,8 +194,6 @@ def words(text: str) -> int:
 
 def going_deeper(notebook: Notebook) -> list[str]:
     """Sections of their own, folded when the notebook is opened, each with what it answers and what it needs."""
-    if notebook.one_path:
-        return []
     _, deeper = notebook.paths()
     heads = sections(notebook.cells)
     found = [] if heads else ["'Going deeper' has no section '### ...'"]

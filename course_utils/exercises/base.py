@@ -117,6 +117,19 @@ def number(mistakes: dict[float, str], right: float, otherwise: str, tolerance: 
     return grade
 
 
+def choice(right: str, mistakes: dict[str, str]) -> Callable:
+    """A grader for one of several named answers: `right`, or feedback for each of the others."""
+
+    def grade(answer) -> str | None:
+        said = answer.strip().lower() if isinstance(answer, str) else answer
+        if said == right:
+            return None
+        names = ", ".join(repr(name) for name in sorted([right, *mistakes]))
+        return mistakes.get(said) or f"Answer with one of {names}."
+
+    return grade
+
+
 def tensors(cases: Callable, right: Callable, mistakes: dict, otherwise: str, tolerance: float = 1e-3) -> Callable:
     """A grader for a function of tensors.
 

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-from course_utils.diffusion import GaussianMixture
+from course_utils.diffusion import GaussianMixture, NoiseSchedule, Prediction, ddpm, exact_denoiser
 from course_utils.exercises.base import Exercise, number, tensors
 from course_utils.runtime import seeded
-
-
-def _kick_cases():
-    generator = seeded(0)
-    for D, t, dt in ((0.7, 0.05, 0.013), (2.0, 0.1, 0.003)):
-        start = GaussianMixture(torch.tensor([[0.2, 0.3], [0.7, 0.6]]), torch.tensor([0.05, 0.1]))
-        yield torch.rand(50, 2, generator=generator), start, D, t, dt
-
-
-def _kick(x, start, D, t, dt):
-    return -2 * D * dt * start.spread(2 * D * t).score(x)
 
 
 def _bump_cases():
@@ -30,14 +20,42 @@ def _bumps(x, a, b, s, width=2.0):
     return (share * (a - x) + (1 - share) * (b - x)) / s**2
 
 
-def _step_cases():
-    generator = seeded(1)
-    for beta in (0.1, 0.3):
-        yield *torch.randn(2, 40, 2, generator=generator), beta, torch.randn(40, 2, generator=generator)
+def broken_samples(n: int) -> Tensor:
+    """What a diffusion model of three drops generates, n points (n, 2), when one thing is wrong (exercise 4)."""
+    drops = GaussianMixture(torch.tensor([[-1.0, -0.8], [0.8, 1.0], [1.0, -1.2]]), torch.tensor([0.16, 0.24, 0.12]))
+    trained, sampled = NoiseSchedule.linear(T=300), NoiseSchedule.constant(0.02, T=300)
+    predict = exact_denoiser(drops, trained)
+
+    def denoise(xt, t):
+        return Prediction.of(xt, sampled.at(t, xt), eps=predict(xt, t).eps)
+
+    return ddpm(denoise, sampled, torch.randn(n, 2, generator=seeded(1)), generator=seeded(2))
 
 
-def _step(x, score, beta, fresh):
-    return (x + beta * score) / (1 - beta) ** 0.5 + beta**0.5 * fresh
+def _decided(answer) -> str | None:
+    if not (isinstance(answer, tuple | list) and len(answer) == 2):
+        return 'Give a pair of the time and the letter, for example (0.3, "A").'
+    (time, letter), reasons = answer, {
+        "A": "At time 1 both runs end in the same drop in a third of all cases, which is chance with three drops. So "
+             "nothing steers there yet.",
+        "C": "Start both runs at time 1 in the same places: they end in the same drop in a third of all cases, "
+             "which is chance. Where a molecule is at time 1 decides nothing.",
+    }
+    if time == 0.003:
+        return "At 0.003 nearly all are decided, but there is a later time at which more than 9 in 10 are."
+    if time != 0.01:
+        return f"At time {time} fewer than 9 in 10 end twice in the same drop: same_drop({time}) says how many."
+    if letter != "B":
+        return reasons.get(letter, "The time is right. Now choose A, B or C.")
+    return None
+
+
+def _mistake(answer) -> str | None:
+    return None if answer == "D" else {
+        "A": "A network that is too small cannot bring the loss to the floor, and this one did.",
+        "B": "Without fresh noise the drops shrink to spots (panel D of Break it). These are too wide.",
+        "C": "The reverse process forgets its start (exercise 3). Try generate(exact_eps, 3 * noise, 1): it is right.",
+    }.get(answer, "Choose A, B, C or D.")
 
 
 EXERCISES = [
@@ -53,67 +71,11 @@ EXERCISES = [
             otherwise="Distance grows with the square root of time. What must time do for three times the distance?",
         ),
         hints=(
-            "Section 1: the mean squared displacement is proportional to time.",
+            "Section 2: the mean squared displacement is proportional to time.",
             "Three times the distance is how many times the squared distance?",
         ),
         solution="seconds_to_3_mm = 10 * 3**2",
         means="Nine times as long for three times as far: this is why diffusion is quick in a cell, slow in a room.",
-    ),
-    Exercise(
-        name="spread_after_80",
-        grade=number(
-            right=0.8**0.5,
-            mistakes={
-                0.8: "0.8 is the variance, 1 - abar. The standard deviation is its square root.",
-                0.447: "That is sqrt(abar), the factor of the start. The spread comes from the noise: sqrt(1 - abar).",
-                1.0: "1 is where it ends. After 80 steps the variance is still a little below.",
-                1.34: "That is where the mean is now: sqrt(abar) times 3. How wide is the cloud around it?",
-                1.265: "That is the spread of free kicks, sqrt(80 beta). The pull takes some of it back in each step.",
-                1.6: "Variances of free kicks would add to 80 beta. The pull takes some of it back in each step.",
-            },
-            otherwise="xt = sqrt(abar) x0 + sqrt(1 - abar) eps. Only one of the two terms is random here.",
-        ),
-        hints=(
-            "Look at the formula with the two square roots in section 4. x0 is 3 for every molecule.",
-            "The standard deviation of sqrt(1 - abar) eps is sqrt(1 - abar).",
-        ),
-        solution="spread_after_80 = (1 - 0.2) ** 0.5",
-        means="The mean is still at 1.3, and the noise around it already has nine tenths of its final width.",
-    ),
-    Exercise(
-        name="expected_kick",
-        grade=tensors(
-            _kick_cases,
-            _kick,
-            {
-                "The sign is wrong: the score points to where the density is higher. The molecules that are here now "
-                "came from there, so their kick points away.": lambda *a: -_kick(*a),
-                "A factor 2 is missing: the variance of a kick is 2 D dt.": lambda *a: _kick(*a) / 2,
-                "You took the score of the ink at time 0. It has spread since then: start.spread(2 * D * t).":
-                    lambda x, start, D, t, dt: -2 * D * dt * start.score(x),
-                "`spread` takes the variance that is added, 2 D t, not the time itself.":
-                    lambda x, start, D, t, dt: -2 * D * dt * start.spread(t).score(x),
-                "You took the score before the kick, at t - dt. The formula holds at the place and time *after* it.":
-                    lambda x, start, D, t, dt: -2 * D * dt * start.spread(2 * D * (t - dt)).score(x),
-                "Undo it once: the variance of a kick has the factor 2 already.": lambda *a: 2 * _kick(*a),
-                "D is missing in the variance of the kick: it is 2 D dt.":
-                    lambda x, start, D, t, dt: _kick(x, start, D, t, dt) / D,
-                "`spread` takes the variance that is added, 2 D t, not its root.":
-                    lambda x, start, D, t, dt: -2 * D * dt * start.spread((2 * D * t) ** 0.5).score(x),
-                "You spread the ink by one kick only. Since time 0 it has spread by 2 D t.":
-                    lambda x, start, D, t, dt: -2 * D * dt * start.spread(2 * D * dt).score(x),
-                "You multiplied by 2 D t. Only this one kick counts, and it lasted dt.":
-                    lambda x, start, D, t, dt: _kick(x, start, D, t, t),
-            },
-            "It is minus the score at time t, times the variance of one kick.",
-        ),
-        hints=(
-            "Section 3 has the formula; the density at time t is start.spread(2 * D * t).",
-            "Minus, the variance of one kick, and the score: three factors.",
-        ),
-        solution="def expected_kick(x, start, D, t, dt):\n"
-                 "    return -2 * D * dt * start.spread(2 * D * t).score(x)",
-        means="This one function is all that a diffusion model has to learn.",
     ),
     Exercise(
         name="two_bump_score",
@@ -152,41 +114,25 @@ EXERCISES = [
         means="With one bump for each training image this becomes the ideal denoiser of notebook 02.",
     ),
     Exercise(
-        name="step_back",
-        grade=tensors(
-            _step_cases,
-            _step,
-            {
-                "The score has the wrong sign: the reverse process goes uphill, towards the data.":
-                    lambda x, score, beta, fresh: _step(x, -score, beta, fresh),
-                "Undo the shrinking as well: divide by the square root of 1 - beta.":
-                    lambda x, score, beta, fresh: x + beta * score + beta**0.5 * fresh,
-                "You shrank once more. The forward step multiplied by sqrt(1 - beta), so the reverse step divides.":
-                    lambda x, score, beta, fresh: (x + beta * score) * (1 - beta) ** 0.5 + beta**0.5 * fresh,
-                "The fresh noise is missing. Without it the drops shrink to points (section Break it).":
-                    lambda x, score, beta, fresh: _step(x, score, beta, 0 * fresh),
-                "beta is the variance of the noise; multiply by its square root.":
-                    lambda x, score, beta, fresh: (x + beta * score) / (1 - beta) ** 0.5 + beta * fresh,
-                "The fresh noise comes after the shrinking is undone; it is not divided.":
-                    lambda x, score, beta, fresh: (x + beta * score + beta**0.5 * fresh) / (1 - beta) ** 0.5,
-                "The forward step multiplied by the square root of 1 - beta; divide by the root.":
-                    lambda x, score, beta, fresh: (x + beta * score) / (1 - beta) + beta**0.5 * fresh,
-                "Undo the expected noise once: beta times the score.":
-                    lambda x, score, beta, fresh: _step(x, 2 * score, beta, fresh),
-                "Half of the score needs no fresh noise (panel G of Break it); with fresh noise take all of it.":
-                    lambda x, score, beta, fresh: _step(x, score / 2, beta, fresh),
-                "The shrinking divides the score too: (x + beta * score) / sqrt(1 - beta).":
-                    lambda x, score, beta, fresh: x / (1 - beta) ** 0.5 + beta * score + beta**0.5 * fresh,
-            },
-            "Three parts: add beta times the score, divide by sqrt(1 - beta), add sqrt(beta) times the fresh noise.",
-        ),
+        name="decided",
+        grade=_decided,
         hints=(
-            "The formula stands at the end of section 4.",
-            "Noise of variance beta is sqrt(beta) times standard noise.",
+            "for time in (1, 0.3, 0.1, 0.03, 0.01, 0.003): print(time, same_drop(time))",
+            "With three drops, a share of one third is chance: nothing is decided yet. When does it reach 0.9?",
         ),
-        solution="def step_back(x, score, beta, fresh):\n"
-                 "    return (x + beta * score) / (1 - beta) ** 0.5 + beta**0.5 * fresh",
-        means="A thousand of these steps, with a network in place of the score, is DDPM.",
+        solution='decided = (0.01, "B")',
+        means="Most of the way back the end is open; there guidance (notebooks 05 and 06) can still choose it.",
+    ),
+    Exercise(
+        name="mistake",
+        grade=_mistake,
+        hints=(
+            "Two of the four would show in the loss, or in drops that are too narrow. Try a third with generate.",
+            "The drops are too wide, and their centres are too far out. What fixes the scale of x in a step back?",
+        ),
+        solution='mistake = "D"',
+        means="At each t the sampler takes away the wrong share of noise and undoes the wrong shrinking. A loss at the "
+              "floor says nothing about the sampler.",
     ),
 ]
 

@@ -3,65 +3,85 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-from course_utils.diffusion import NoiseSchedule
+from course_utils.diffusion import NoiseSchedule, ideal_denoiser
 from course_utils.exercises.base import Exercise, number, tensors
 from course_utils.runtime import seeded
-
-_ABAR = NoiseSchedule.linear(1000).abar.float()
-
-
-def _each(abar, t):
-    return abar[t].view(-1, 1, 1, 1)
-
-
-def _unjump_cases():
-    generator = seeded(0)
-    for times in ([5, 40, 80, 120], [300, 500, 650, 800]):
-        x0 = torch.rand(4, 1, 6, 6, generator=generator) * 2 - 1
-        eps = torch.randn(4, 1, 6, 6, generator=generator)
-        t = torch.tensor(times)
-        yield _each(_ABAR, t).sqrt() * x0 + (1 - _each(_ABAR, t)).sqrt() * eps, t, eps, _ABAR
-
-
-def _unjump(xt, t, eps, abar):
-    return (xt - (1 - _each(abar, t)).sqrt() * eps) / _each(abar, t).sqrt()
-
-
-def _on_cases():
-    generator = seeded(1)
-    for s, t in ((200, 450), (50, 300)):
-        xs, eps = torch.randn(2, 4, 1, 6, 6, generator=generator)
-        yield xs, s, t, eps, _ABAR
-
-
-def _on(xs, s, t, eps, abar):
-    left = abar[t] / abar[s]
-    return left.sqrt() * xs + (1 - left).sqrt() * eps
 
 
 def _image_cases():
     generator = seeded(2)
     wide = torch.rand(6, 3000, generator=generator) * 2 - 1
-    yield 0.5**0.5 * wide[:3] + 0.5**0.5 * torch.randn(3, 3000, generator=generator), 0.5, wide
+    yield 0.5**0.5 * wide[:3] + 0.5**0.5 * torch.randn(3, 3000, generator=generator), 0.5, wide, _prior(6)
     for abar_t in (0.5, 0.05):
         images = torch.rand(12, 20, generator=generator) * 2 - 1
         noise = torch.randn(5, 20, generator=generator)
-        yield abar_t**0.5 * images[:5] + (1 - abar_t) ** 0.5 * noise, abar_t, images
+        yield abar_t**0.5 * images[:5] + (1 - abar_t) ** 0.5 * noise, abar_t, images, _prior(12)
 
 
-def _share(xt, abar_t, images, scale=None, width=None, dim=1):
+def _prior(n):
+    return torch.arange(1.0, n + 1).flip(0) ** 2 / (torch.arange(1.0, n + 1) ** 2).sum()
+
+
+def _share(xt, abar_t, images, prior, scale=None, width=None, dim=1):
     distance = torch.cdist(xt, (abar_t**0.5 if scale is None else scale) * images) ** 2
-    return (-distance / (2 * (1 - abar_t) if width is None else width)).softmax(dim)
+    return (prior.log() - distance / (2 * (1 - abar_t) if width is None else width)).softmax(dim)
 
 
-def _naive(xt, abar_t, images):
-    weight = torch.exp(-torch.cdist(xt, abar_t**0.5 * images) ** 2 / (2 * (1 - abar_t)))
+def _without_prior(xt, abar_t, images):
+    return _share(xt, abar_t, images, torch.ones(len(images)))
+
+
+def _naive(xt, abar_t, images, prior):
+    weight = prior * torch.exp(-torch.cdist(xt, abar_t**0.5 * images) ** 2 / (2 * (1 - abar_t)))
     return weight / weight.sum(1, keepdim=True)
 
 
-def _nearest(xt, abar_t, images):
+def _nearest(xt, abar_t, images, prior):
     return images[torch.cdist(xt, abar_t**0.5 * images).argmin(1)]
+
+
+def _grade_half_way(answer) -> str | None:
+    if not isinstance(answer, tuple) or len(answer) != 2 or not isinstance(answer[1], str):
+        return 'Give a pair, the time and the letter, for example half_way = (500, "a").'
+    t, letter = answer[0], answer[1].strip().lower()
+    if isinstance(t, bool) or not isinstance(t, (int, float)):
+        return "The first of the pair must be a time, a number in 0..999."
+    if t < 750:
+        return f"At t = {t} clearly more than half return. Go to a later time."
+    if t > 840:
+        return f"At t = {t} clearly fewer than half return. Go to an earlier time."
+    return {
+        "a": None,
+        "b": "The time is right, the reason is not: the ideal denoiser is exact at every t, it makes no mistakes.",
+        "c": "The time is right, the reason is not: look at cosine.snr there. It is far above 0.01.",
+    }.get(letter, "The time is right. The second of the pair must be one of the letters a, b and c.")
+
+
+def broken_samples(images: Tensor) -> Tensor:
+    """Two runs of four samples each, by a sampler with a mistake; images (N, C, H, W) -> (8, C, H, W)."""
+    schedule = NoiseSchedule.cosine(200)
+    denoiser = ideal_denoiser(images, schedule)
+    runs = []
+    for seed in (1, 2):
+        x = torch.randn(4, *images.shape[1:], generator=seeded(seed))
+        for t in reversed(range(schedule.T)):
+            x = schedule.posterior(denoiser(x, t).x0, x, t)[0]
+        runs.append(x)
+    return torch.cat(runs)
+
+
+def _grade_mistake(answer) -> str | None:
+    letter = answer.strip().lower() if isinstance(answer, str) else answer
+    return {
+        "a": "Try it: pure_noise / 2 as the start. The fresh noise of the first steps soon makes up for it, and "
+             "different clothes appear.",
+        "b": None,
+        "c": "Try it: put 1 - alpha for the variance. Different clothes appear, with a trace of noise.",
+        "d": "Close: a shared noise also makes all images of one run alike. But another seed would give other clothes, "
+             "and here both runs are the same.",
+    }.get(letter, 'Give one of the letters "a", "b", "c" and "d".')
 
 
 def _grade_schedule(make) -> str | None:
@@ -100,114 +120,78 @@ EXERCISES = [
         means="Image and noise both come with factor 0.71, and their variances add up to 1.",
     ),
     Exercise(
-        name="unjump",
-        grade=tensors(
-            _unjump_cases,
-            _unjump,
-            {
-                "Right for small t, wrong for large t: you divided by abar_t; the image was scaled by its root.":
-                    lambda xt, t, eps, a: (xt - (1 - _each(a, t)).sqrt() * eps) / _each(a, t),
-                "The noise came with factor sqrt(1 - abar_t); you took 1 - abar_t.":
-                    lambda xt, t, eps, a: (xt - (1 - _each(a, t)) * eps) / _each(a, t).sqrt(),
-                "The noise is gone, but the image is still shrunk: divide by sqrt(abar_t).":
-                    lambda xt, t, eps, a: xt - (1 - _each(a, t)).sqrt() * eps,
-                "You subtracted eps itself. Only sqrt(1 - abar_t) times eps was added.":
-                    lambda xt, t, eps, a: (xt - eps) / _each(a, t).sqrt(),
-                "Each image has its own t: use abar[t] for all of them, not only the first.":
-                    lambda xt, t, eps, a: _unjump(xt, t[:1].expand(len(t)), eps, a),
-                "t counts from 0 here: abar[t], not abar[t - 1].": lambda xt, t, eps, a: _unjump(xt, t - 1, eps, a),
-                "The roots are swapped: the image came with sqrt(abar_t), the noise with sqrt(1 - abar_t).":
-                    lambda xt, t, eps, a: (xt - _each(a, t).sqrt() * eps) / (1 - _each(a, t)).sqrt(),
-                "You added the noise once more instead of subtracting it.":
-                    lambda xt, t, eps, a: (xt + (1 - _each(a, t)).sqrt() * eps) / _each(a, t).sqrt(),
-            },
-            "Solve xt = sqrt(abar_t) x0 + sqrt(1 - abar_t) eps for x0, with each image's own abar_t.",
-            tolerance=1e-3,
-        ),
-        hints=(
-            "Write down the jump and solve it for x0.",
-            "abar[t] has shape (B,). To multiply images it needs shape (B, 1, 1, 1): .view(-1, 1, 1, 1).",
-        ),
-        solution="def unjump(xt, t, eps, abar):\n"
-                 "    abar_t = abar[t].view(-1, 1, 1, 1)\n"
-                 "    return (xt - (1 - abar_t).sqrt() * eps) / abar_t.sqrt()",
-        means="Near t = T you divide by almost 0, so a small error in eps becomes a huge error in x0. A network that "
-              "predicts x0 does not divide.",
-    ),
-    Exercise(
-        name="jump_on",
-        grade=tensors(
-            _on_cases,
-            _on,
-            {
-                "You jumped as if xs were clean. It is noisy already: the share abar[t] / abar[s] of it is left at t.":
-                    lambda xs, s, t, eps, a: a[t].sqrt() * xs + (1 - a[t]).sqrt() * eps,
-                "You took the difference of the abars. Shares of variance multiply, so take the ratio.":
-                    lambda xs, s, t, eps, a: (1 - a[s] + a[t]).sqrt() * xs + (a[s] - a[t]).sqrt() * eps,
-                "The ratio is upside down: abar[t] is smaller than abar[s].":
-                    lambda xs, s, t, eps, a: (a[s] / a[t]).sqrt() * xs + (a[s] / a[t] - 1).sqrt() * eps,
-                "Take square roots: the ratio is a share of variance, and images are multiplied by its root.":
-                    lambda xs, s, t, eps, a: a[t] / a[s] * xs + (1 - a[t] / a[s]) * eps,
-                "Noise comes with a root: sqrt(1 - abar[t] / abar[s]).":
-                    lambda xs, s, t, eps, a: (a[t] / a[s]).sqrt() * xs + (1 - a[t] / a[s]) * eps,
-                "sqrt(abar[s] - abar[t]) would be right for a clean image; xs is shrunk already.":
-                    lambda xs, s, t, eps, a: (a[t] / a[s]).sqrt() * xs + (a[s] - a[t]).sqrt() * eps,
-                "The noise needs the share that the image lost: sqrt(1 - abar[t] / abar[s]).":
-                    lambda xs, s, t, eps, a: (a[t] / a[s]).sqrt() * xs + (1 - a[t]).sqrt() * eps,
-            },
-            "From s to t the variance keeps the share abar[t] / abar[s]; the rest is fresh noise.",
-        ),
-        hints=(
-            "abar[t] is a product over all steps up to t. Which factors are already applied at time s?",
-            "The share left is abar[t] / abar[s]; then it is the same line as jump.",
-        ),
-        solution="def jump_on(xs, s, t, eps, abar):\n"
-                 "    left = abar[t] / abar[s]\n"
-                 "    return left.sqrt() * xs + (1 - left).sqrt() * eps",
-        means="Every sampler that skips steps uses this ratio, and so does inpainting in notebook 08.",
-    ),
-    Exercise(
         name="expected_image",
         grade=tensors(
             _image_cases,
-            lambda xt, a, y: _share(xt, a, y) @ y,
+            lambda xt, a, y, p: _share(xt, a, y, p) @ y,
             {
+                "The prior is not used: that is right only if all images are equally likely.":
+                    lambda xt, a, y, p: _without_prior(xt, a, y) @ y,
+                "Inside softmax stand logarithms: add prior.log(), not prior.":
+                    lambda xt, a, y, p: _share(xt, a, y, p.exp()) @ y,
+                "After multiplying by the prior the weights do not sum to 1. Divide by their sum, or add prior.log() "
+                "inside softmax.": lambda xt, a, y, p: (_without_prior(xt, a, y) * p) @ y,
                 "All weights became 0, and 0/0 is NaN: exp underflows with thousands of pixels. softmax subtracts the "
-                "largest exponent first.": lambda xt, a, y: _naive(xt, a, y) @ y,
+                "largest exponent first.": lambda xt, a, y, p: _naive(xt, a, y, p) @ y,
                 "Squared distances belong in a Gaussian: torch.cdist(...) ** 2.":
-                    lambda xt, a, y: (-torch.cdist(xt, a**0.5 * y) / (2 * (1 - a))).softmax(1) @ y,
+                    lambda xt, a, y, p: (p.log() - torch.cdist(xt, a**0.5 * y) / (2 * (1 - a))).softmax(1) @ y,
                 "The minus is missing: the nearest image must get the largest weight.":
-                    lambda xt, a, y: _share(xt, a, y, width=-2 * (1 - a)) @ y,
+                    lambda xt, a, y, p: _share(xt, a, y, p, width=-2 * (1 - a)) @ y,
                 "The variance of the noise is 1 - abar_t, without a root.":
-                    lambda xt, a, y: _share(xt, a, y, width=2 * (1 - a) ** 0.5) @ y,
-                "Shrink the images by the square root of abar_t.": lambda xt, a, y: _share(xt, a, y, scale=a) @ y,
+                    lambda xt, a, y, p: _share(xt, a, y, p, width=2 * (1 - a) ** 0.5) @ y,
+                "Shrink the images by the square root of abar_t.":
+                    lambda xt, a, y, p: _share(xt, a, y, p, scale=a) @ y,
                 "Compare xt with the *shrunk* images, sqrt(abar_t) times each.":
-                    lambda xt, a, y: _share(xt, a, y, scale=1.0) @ y,
+                    lambda xt, a, y, p: _share(xt, a, y, p, scale=1.0) @ y,
                 "A Gaussian of variance 1 - abar_t has 2 (1 - abar_t) under the squared distance; the 2 is missing.":
-                    lambda xt, a, y: _share(xt, a, y, width=1 - a) @ y,
-                "Divide the squared distance by 2 (1 - abar_t), not by 2: how sure we are depends on the noise.":
-                    lambda xt, a, y: _share(xt, a, y, width=2.0) @ y,
+                    lambda xt, a, y, p: _share(xt, a, y, p, width=1 - a) @ y,
                 "That is the nearest image. The *expected* one is the average of all, weighted by probability.":
                     _nearest,
                 "The probabilities must sum to 1 over the images, for each xt: softmax over dimension 1.":
-                    lambda xt, a, y: _share(xt, a, y, dim=0) @ y,
+                    lambda xt, a, y, p: _share(xt, a, y, p, dim=0) @ y,
                 "You averaged the shrunk images. The average is over the clean ones.":
-                    lambda xt, a, y: _share(xt, a, y) @ y * a**0.5,
+                    lambda xt, a, y, p: _share(xt, a, y, p) @ y * a**0.5,
             },
-            "Squared distances to sqrt(abar_t) * images, over -2 (1 - abar_t), softmax, then the weighted sum.",
+            "Squared distances to sqrt(abar_t) * images, over -2 (1 - abar_t), plus prior.log(), softmax, then the "
+            "weighted sum.",
             tolerance=1e-3,
         ),
         hints=(
-            "torch.cdist(xt, z) ** 2 gives all squared distances, shape (B, N).",
-            "softmax(1) turns logarithms of weights into probabilities; the logarithm of a Gaussian is "
-            "-distance**2 / (2 * variance).",
-            "Probabilities (B, N) @ images (N, D) is the weighted sum.",
+            "Start from ideal_x0 of section 6. Bayes' rule multiplies each weight by prior[i], before they are made to "
+            "sum to 1.",
+            "softmax(1) turns logarithms of weights into probabilities. A product of weights is a sum of logarithms.",
+            "(prior.log() - distance / (2 * (1 - abar_t))).softmax(1) are the probabilities, (B, N).",
         ),
-        solution="def expected_image(xt, abar_t, images):\n"
+        solution="def expected_image(xt, abar_t, images, prior):\n"
                  "    distance = torch.cdist(xt, abar_t**0.5 * images) ** 2\n"
-                 "    p = (-distance / (2 * (1 - abar_t))).softmax(1)\n"
+                 "    p = (prior.log() - distance / (2 * (1 - abar_t))).softmax(1)\n"
                  "    return p @ images",
-        means="Softmax of similarities, then a weighted sum: the attention of notebook 03, with images as keys.",
+        means="A prior of 0 removes an image from the world. Classifier guidance (notebook 05) does this to a network, "
+              "by a gradient instead of a list.",
+    ),
+    Exercise(
+        name="half_way",
+        grade=_grade_half_way,
+        hints=(
+            "Print share_that_returns(t) for t = 300, 500, 700, 800 and 900, then go on where it crosses a half.",
+            "For the reason, look at cosine.snr at your t, and at the figure of expected images. What does x_t say?",
+            "With 40 tries the share is uncertain by about 0.08, so any t between 750 and 840 is accepted.",
+        ),
+        solution='half_way = (800, "a")',
+        means="The reverse process decides coarse things first and details last: above your t another sneaker returns, "
+              "still higher another kind of clothes. Image editing by noising half-way (SDEdit) uses this.",
+    ),
+    Exercise(
+        name="mistake",
+        grade=_grade_mistake,
+        hints=(
+            "Eight different starts and one result: what can make a sampler forget where it started?",
+            "Both runs give the same garment, so the randomness of the run plays no part at all.",
+            "In `sample`, leave out the term with torch.randn, and compare.",
+        ),
+        solution='mistake = "b"',
+        means="Without fresh noise every path falls towards the mean of all images, and from there to the same one. "
+              "Samplers without noise exist (DDIM, notebook 04), but their step is another one.",
     ),
     Exercise(
         name="my_schedule",

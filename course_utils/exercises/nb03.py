@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import torch
-from torch.nn.functional import group_norm, pixel_unshuffle
+from torch import nn
 
 from course_utils.exercises.base import Exercise, number, tensors
 from course_utils.runtime import seeded
@@ -21,59 +22,6 @@ def _when_shapes_clash(sentence: str, grade: Callable) -> Callable:
             return f"{sentence} (torch says: {error})"
 
     return careful
-
-
-def _wave_cases():
-    for times, width in (([0, 1, 50, 999], 16), ([3, 300, 700], 128)):
-        yield torch.tensor(times), width
-
-
-def _waves(t, width, rates=None, cosines_first=True):
-    half = width // 2
-    rates = 10_000.0 ** (-torch.arange(half) / half) if rates is None else rates
-    angles = t.float()[:, None] * rates
-    both = [angles.cos(), angles.sin()]
-    return torch.cat(both if cosines_first else both[::-1], dim=1)
-
-
-def _alternating(t, width):
-    return _waves(t, width).unflatten(1, (2, -1)).transpose(1, 2).flatten(1)
-
-
-def _bend_cases():
-    generator = seeded(0)
-    for channels, groups in ((8, 2), (12, 4)):
-        h = 3 * torch.randn(4, channels, 5, 7, generator=generator) + 2
-        yield h, torch.randn(4, channels, generator=generator), torch.randn(4, channels, generator=generator), groups
-
-
-def _each(a):
-    return a[:, :, None, None]
-
-
-def _bend(h, scale, shift, groups):
-    return group_norm(h, groups) * (1 + _each(scale)) + _each(shift)
-
-
-def _unshuffle_cases():
-    generator = seeded(1)
-    for shape in ((2, 1, 6, 8), (3, 2, 4, 4)):
-        yield (torch.randn(shape, generator=generator),)
-
-
-def _split(x):
-    b, c, h, w = x.shape
-    return x.reshape(b, c, h // 2, 2, w // 2, 2)
-
-
-def _permuted(x, *order):
-    b, c, h, w = x.shape
-    return _split(x).permute(*order).reshape(b, 4 * c, h // 2, w // 2)
-
-
-def _corners(x):
-    b, c, h, w = x.shape
-    return x.reshape(b, c, 2, h // 2, 2, w // 2).permute(0, 1, 2, 4, 3, 5).reshape(b, 4 * c, h // 2, w // 2)
 
 
 def _word_cases():
@@ -96,37 +44,63 @@ def _only(q, k, v):
     return (q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5).softmax(-1) @ v
 
 
-def _grade_forget_time(forget) -> str | None:
-    seen = []
+def two_with_a_mistake(network: nn.Module) -> tuple[nn.Module, nn.Module]:
+    """Two copies of the notebook's U-Net, each with one mistake that raises no error; exercise 4 asks which."""
+    late, jagged = copy.deepcopy(network), copy.deepcopy(network)
+    late.time.forward = lambda t: network.time(t / 1000)
+    with torch.no_grad():
+        for parameter in jagged.last.parameters():
+            parameter.copy_(parameter[[0, 2, 1, 3]])
+    return late, jagged
 
-    def network(xt, t):
-        seen.append(t)
-        return xt + torch.as_tensor(t).float().reshape(-1, *[1] * (xt.ndim - 1))
 
-    xt, t = torch.zeros(3, 1, 4, 4), torch.tensor([7, 300, 999])
-    true = t.clone()
-    made = forget(network, 100)
-    if isinstance(made, torch.Tensor):
-        return "Return a function, to be called later with (xt, t). You called the network already."
-    if not callable(made):
-        return f"Return a function of (xt, t); this is a {type(made).__name__}."
-    if made is network:
-        return "That is the network itself, and it still depends on t."
-    answer = made(xt, t)
-    if answer is None:
-        return "Your new function returns nothing. Is there a return in it?"
-    if not torch.equal(t, true):
-        return "You changed t in place, so the caller's times are wrong now. Make new ones: torch.full_like(t, said)."
-    if torch.equal(answer, xt + t.view(-1, 1, 1, 1)):
-        return "It still depends on t: images at different times get different outputs."
-    if not torch.equal(answer, xt + 100):
-        if torch.equal(answer, xt):
-            return "It passes t = 0. Pass the value of `said`."
-        return "With said = 100 every image should be treated as at t = 100."
-    said = seen[-1]
-    if not isinstance(said, torch.Tensor) or said.shape != (3,) or said.is_floating_point():
-        return "The network takes t as integers (B,), one for each image: torch.full_like(t, said)."
-    return None if torch.equal(forget(network, 5)(xt, t), xt + 5) else "It always passes 100, not the value of `said`."
+def _grade_finding(answer) -> str | None:
+    if not isinstance(answer, (tuple, list)) or len(answer) != 3:
+        return "Three things are wanted: the factors without the 8 x 8 and without the 16 x 16 skip, and a letter."
+    *factors, letter = answer
+    small, large = (float(factor) for factor in factors)
+    if max(small, large) < 1:
+        return "Those look like the errors themselves. Divide each by the error of the whole network at the same t."
+    if small > 20 and large > 20:
+        return "Both factors are large: you silenced both skips at once, or the finer one twice. One at a time."
+    if small > large:
+        return "The two factors are in the other order: `ups[0]` works at 8 x 8, `ups[1]` at 16 x 16."
+    if not (1.05 < small < 5 and large > 20):
+        return "The factors are off. Both errors are those at t = 20, over that of the whole network at t = 20."
+    return _LETTERS.get(str(letter).strip().upper(), "The third entry is one letter: A, B or C.")
+
+
+_LETTERS = {
+    "A": "The factors fit. But twice as many numbers would explain a factor of about two, not of hundreds. What do the "
+         "numbers at 16 x 16 know that nobody else does?",
+    "B": None,
+    "C": "The factors fit. But 8 x 8 costs something even at t = 20. Measure at t = 500, and look at samples.",
+}
+
+
+def _grade_mistakes(answer) -> str | None:
+    letters = "".join(str(answer).upper().replace(",", " ").split())
+    if len(letters) != 2 or set(letters) - set("ABCD"):
+        return "Give two letters of A to D, for the first and the second row."
+    if letters == "CB":
+        return "Right letters, wrong order: the first row first."
+    first, second = letters
+    return _FIRST.get(first) or _SECOND.get(second)
+
+
+_FIRST = {
+    "A": "First row: without skips the samples were grey squares (Break it). Here noise survives: the network takes it "
+         "for texture. In section 2 that happened when it was told ...?",
+    "C": "First row: a wrong order of pixels cannot keep the noise alive; the shapes would still be right.",
+    "D": "First row: the attention that needs the positions is hardly used (Measure it). Missing positions cannot ruin "
+         "everything.",
+}
+_SECOND = {
+    "A": "Second row: without skips nothing but grey squares came out. These are garments, only their edges are odd.",
+    "B": "Second row: with a wrong time noise survives or details are wiped away. Here only the edges are jagged. "
+         "How wide is one tooth?",
+    "D": "Second row: positions tell tokens of 8 x 8 pixels apart. These teeth are one pixel wide.",
+}
 
 
 EXERCISES = [
@@ -153,104 +127,7 @@ EXERCISES = [
               "multiples of it.",
     ),
     Exercise(
-        name="waves",
-        grade=_when_shapes_clash("Make t a column, t[:, None]: then each time meets each rate.", tensors(
-            _wave_cases,
-            _waves,
-            {
-                "Sines and cosines are swapped: the cosines come first.":
-                    lambda t, w: _waves(t, w, cosines_first=False),
-                "The waves alternate: cosine, sine, cosine, ... All cosines come first, then all sines: torch.cat.":
-                    _alternating,
-                "The minus in the exponent is missing: the waves should get slower, not faster.":
-                    lambda t, w: _waves(t, w, 10_000.0 ** (torch.arange(w // 2) / (w // 2))),
-                "i is divided by width; it should be width / 2, the number of waves. Yours stop halfway.":
-                    lambda t, w: _waves(t, w, 10_000.0 ** (-torch.arange(w // 2) / w)),
-                "Your last exponent is 1; here i / (width / 2) stops one step before. No `- 1` in the denominator.":
-                    lambda t, w: _waves(t, w, 10_000.0 ** (-torch.arange(w // 2) / (w // 2 - 1))),
-                "i counts from 0: the fastest wave has the rate 1.":
-                    lambda t, w: _waves(t, w, 10_000.0 ** (-torch.arange(1, w // 2 + 1) / (w // 2))),
-                "Here t is not divided by 1,000: the rates are for integer steps.":
-                    lambda t, w: _waves(t / 1000, w),
-                "2 pi is not in the formula: the rate is in radians per step.":
-                    lambda t, w: _waves(2 * torch.pi * t, w),
-            },
-            "angles = t[:, None] * rates, of shape (B, width / 2); then their cosines beside their sines.",
-        )),
-        hints=(
-            "rates = 10000.0 ** (-torch.arange(width // 2) / (width // 2)) has shape (width / 2,).",
-            "t[:, None] * rates has shape (B, width / 2), a row per time. Then torch.cat([cosines, sines], dim=1).",
-        ),
-        solution="def waves(t, width):\n"
-                 "    rates = 10000.0 ** (-torch.arange(width // 2) / (width // 2))\n"
-                 "    angles = t[:, None] * rates\n"
-                 "    return torch.cat([angles.cos(), angles.sin()], dim=1)",
-        means="The same waves encode the positions of tokens here, and bounding boxes in notebook 13.",
-    ),
-    Exercise(
-        name="bend",
-        grade=_when_shapes_clash("scale and shift (B, C) must meet h (B, C, H, W): scale[:, :, None, None].", tensors(
-            _bend_cases,
-            _bend,
-            {
-                "The 1 is missing: at scale 0 the norm should stay as it is, and yours becomes zero.":
-                    lambda h, a, b, g: group_norm(h, g) * _each(a) + _each(b),
-                "The norm is missing: without it, scale and shift act on whatever range the noise left.":
-                    lambda h, a, b, g: h * (1 + _each(a)) + _each(b),
-                "The norm comes last and removes scale and shift again. First the norm, then scale and shift.":
-                    lambda h, a, b, g: group_norm(h * (1 + _each(a)) + _each(b), g),
-                "The shift is scaled too. Multiply first, then add.":
-                    lambda h, a, b, g: (group_norm(h, g) + _each(b)) * (1 + _each(a)),
-                "Scale and shift are swapped.": lambda h, a, b, g: _bend(h, b, a, g),
-                "The shift is missing.": lambda h, a, b, g: group_norm(h, g) * (1 + _each(a)),
-                "You normalised each channel by itself. Take `groups` groups: channels keep their differences.":
-                    lambda h, a, b, g: _bend(h, a, b, h.shape[1]),
-                "You normalised all channels together. Take `groups` groups.": lambda h, a, b, g: _bend(h, a, b, 1),
-                "Each image has its own scale and shift, not the batch's mean.":
-                    lambda h, a, b, g: _bend(h, a.mean(0, keepdim=True), b.mean(0, keepdim=True), g),
-            },
-            "group_norm(h, groups), times 1 + scale, plus shift, each of shape (B, C, 1, 1).",
-        )),
-        hints=(
-            "scale has shape (B, C); to multiply h it needs (B, C, 1, 1): scale[:, :, None, None].",
-            "The formula is norm(h) * (1 + scale) + shift.",
-        ),
-        solution="def bend(h, scale, shift, groups):\n"
-                 "    h = torch.nn.functional.group_norm(h, groups)\n"
-                 "    return h * (1 + scale[:, :, None, None]) + shift[:, :, None, None]",
-        means="With the 1, a condition of zeros changes nothing. So a condition can be added to a network harmlessly.",
-    ),
-    Exercise(
-        name="unshuffle",
-        grade=tensors(
-            _unshuffle_cases,
-            lambda x: pixel_unshuffle(x, 2),
-            {
-                "You read memory in another order: reshape alone mixes positions up. Split the axes, then permute.":
-                    lambda x: x.reshape(x.shape[0], 4 * x.shape[1], x.shape[2] // 2, x.shape[3] // 2),
-                "Those are the four *corners* of the image. Split H into (H/2, 2), not (2, H/2).": _corners,
-                "Channels and small axes are in the wrong order: C first, then the 2 of the rows, then that of the "
-                "columns.": lambda x: _permuted(x, 0, 3, 5, 1, 2, 4),
-                "The small axes are swapped: rows before columns.": lambda x: _permuted(x, 0, 1, 5, 3, 2, 4),
-                "Each channel is the mean of four pixels: nothing may be averaged, each channel keeps its own pixels.":
-                    lambda x: torch.nn.functional.avg_pool2d(x, 2).repeat_interleave(4, 1),
-                "Four copies of one channel: take rows 0 and 1, columns 0 and 1.":
-                    lambda x: x[:, :, ::2, ::2].repeat_interleave(4, 1),
-            },
-            "x.reshape(B, C, H/2, 2, W/2, 2), permute to (B, C, 2, 2, H/2, W/2), then join the channels.",
-        ),
-        hints=(
-            "x.reshape(B, C, H // 2, 2, W // 2, 2): axis 3 says which of two rows, axis 5 which of two columns.",
-            ".permute(0, 1, 3, 5, 2, 4) brings both to the channels; then .reshape(B, 4 * C, H // 2, W // 2).",
-        ),
-        solution="def unshuffle(x):\n"
-                 "    B, C, H, W = x.shape\n"
-                 "    x = x.reshape(B, C, H // 2, 2, W // 2, 2).permute(0, 1, 3, 5, 2, 4)\n"
-                 "    return x.reshape(B, 4 * C, H // 2, W // 2)",
-        means="Vision transformers extract their patches in the same way; there it is called patchify.",
-    ),
-    Exercise(
-        name="attend_with_words",
+        name="joint_attention",
         grade=_when_shapes_clash("Tokens are dimension 1: join with dim=1; transpose k: k.transpose(-1, -2).", tensors(
             _word_cases,
             _joint_attention,
@@ -276,25 +153,36 @@ EXERCISES = [
             "torch.cat([words_k, k], dim=1) has shape (B, M + N, d). Do the same with the values, in the same order.",
             "(q @ k.transpose(-1, -2) / d**0.5).softmax(-1) has shape (B, N, M + N).",
         ),
-        solution="def attend_with_words(q, k, v, words_k, words_v):\n"
+        solution="def joint_attention(q, k, v, words_k, words_v):\n"
                  "    k, v = torch.cat([words_k, k], dim=1), torch.cat([words_v, v], dim=1)\n"
                  "    weights = (q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5).softmax(-1)\n"
                  "    return weights @ v",
         means="Nothing else in the network changes when text is added; the U-Net of notebook 09 has these very lines.",
     ),
     Exercise(
-        name="forget_time",
-        grade=_grade_forget_time,
+        name="finding",
+        grade=_grade_finding,
         hints=(
-            "Define a function inside the function, and return it: def wrapped(xt, t): ...; return wrapped.",
-            "torch.full_like(t, said) has the shape of t and the same number everywhere.",
+            "broken = copy.deepcopy(mine); then give broken.ups[i] the `forward` of `silenced`, for one i only.",
+            "up = broken.ups[0]; up.forward = lambda x, skip, condition: Up.forward(up, x, 0 * skip, condition). Then "
+            "squared_error(broken, 20) / squared_error(mine, 20).",
+            "At t = 20 a garment is almost clean: the answer is nearly the input, pixel by pixel. Which way can "
+            "that travel?",
         ),
-        solution="def forget_time(network, said):\n"
-                 "    def wrapped(xt, t):\n"
-                 "        return network(xt, torch.full_like(t, said))\n"
-                 "    return wrapped",
-        means="Its error is the network's at t = 100, and close to it nearby. With said = 100, understating is worse: "
-              "noise that the network does not expect stays in the image. Overstating (t below 100) removes details, "
-              "which weigh less. A denoiser is a function, changed by wrapping it: guidance (05, 06) is a wrapper too.",
+        solution="# Measured: squared_error(broken, 20) / squared_error(mine, 20), one skip silenced at a time\n"
+                 "finding = (1.6, 550, 'B')",
+        means="At little noise the answer is nearly the input, and only 16 x 16 places of 64 channels can hold it "
+              "pixel by pixel. The 8 x 8 skip matters more at t = 500, where shapes are at stake.",
+    ),
+    Exercise(
+        name="mistakes",
+        grade=_grade_mistakes,
+        hints=(
+            "First row: noise is left over at the end. Compare with the sandal of section 2.",
+            "Second row: look at a slanted edge. The teeth are one pixel wide: what works on squares of 2 x 2 pixels?",
+        ),
+        solution="mistakes = 'BC'",
+        means="t / 1000 tells the network that there is hardly any noise, at every step; some libraries want t / 1000, "
+              "others t, and none complains. And two of the four channels of each square changed places.",
     ),
 ]

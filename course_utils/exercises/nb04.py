@@ -4,20 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from course_utils.exercises.base import Exercise, number, tensors
-from course_utils.runtime import seeded
-
-_SIZE = (3, 1, 6, 6)
-
-
-def _v_cases():
-    generator = seeded(0)
-    for share in (0.9, 0.5, 0.05):
-        yield *torch.randn(2, *_SIZE, generator=generator), torch.tensor(share)
-
-
-def _x0_from_v(xt, v, a):
-    return a.sqrt() * xt - (1 - a).sqrt() * v
+from course_utils.diffusion import Denoiser, NoiseSchedule, Prediction
+from course_utils.exercises.base import Exercise, tensors
 
 
 def _snr_cases():
@@ -26,33 +14,18 @@ def _snr_cases():
 
 
 def _step_cases():
-    generator = seeded(1)
-    for abar_t, abar_s, eta in ((0.2, 0.6, 0.0), (0.2, 0.6, 1.0), (0.5, 0.9, 0.5)):
-        xt, x0, fresh = torch.randn(3, *_SIZE, generator=generator)
-        yield xt, x0, torch.tensor(abar_t), torch.tensor(abar_s), eta, fresh
+    draws = torch.Generator().manual_seed(4)
+    for abar_t, abar_s in ((0.2, 0.5), (0.6, 0.9), (0.05, 0.3)):
+        xt, v = torch.randn(2, 3, 1, 4, 4, generator=draws)
+        yield xt, v, *(torch.full((3, 1, 1, 1), abar) for abar in (abar_t, abar_s))
 
 
-def _share(a, b):
-    """The variance of the fresh noise at eta = 1."""
-    return (1 - b) / (1 - a) * (1 - a / b)
+def _step(xt, v, abar_t, abar_s):
+    return _mix(abar_t.sqrt() * xt - (1 - abar_t).sqrt() * v, (1 - abar_t).sqrt() * xt + abar_t.sqrt() * v, abar_s)
 
 
-def _eps(xt, x0, a):
-    return (xt - a.sqrt() * x0) / (1 - a).sqrt()
-
-
-def _mix(x0, eps, b, sigma, fresh):
-    return b.sqrt() * x0 + (1 - b - sigma**2).sqrt() * eps + sigma * fresh
-
-
-def _step(xt, x0, a, b, eta, fresh):
-    return _mix(x0, _eps(xt, x0, a), b, eta * _share(a, b).sqrt(), fresh)
-
-
-def _average_cases():
-    generator = seeded(2)
-    for decay in (0.999, 0.9):
-        yield *torch.randn(2, 4, 5, generator=generator), decay
+def _mix(x0, eps, abar):
+    return abar.sqrt() * x0 + (1 - abar).sqrt() * eps
 
 
 def _gauss_cases():
@@ -60,57 +33,78 @@ def _gauss_cases():
         yield tuple(torch.tensor(value) for value in numbers)
 
 
+def broken(denoiser: Denoiser) -> Denoiser:
+    """A denoiser with a fault, for exercise 4; the text does not say which."""
+    schedule = NoiseSchedule.cosine()
+    return lambda xt, t: Prediction.of(xt, schedule.at(t, xt), x0=denoiser(xt, _TOLD).x0)
+
+
+def _grade_diagnosis(answer) -> str | None:
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2 or not isinstance(answer[0], str):
+        return 'Give both, for example diagnosis = ("schedule", 700): a name from the gallery, and a time t.'
+    name, t = answer[0].strip().lower(), answer[1]
+    if name not in _MISTAKES:
+        return f"The name must be one of {', '.join(_MISTAKES)}."
+    if _MISTAKES[name]:
+        return _MISTAKES[name]
+    if not isinstance(t, (int, float)) or isinstance(t, bool) or not 0 <= t <= 999:
+        return "The second must be a time t, a number in 0..999, on the horizontal axis."
+    if abs(t - _TOLD) <= 60:
+        return None
+    where = "right" if t > _TOLD else "left"
+    return (f"The mistake is right. But at t = {t:g} the broken network's error is above the healthy one's. That is to "
+            f"the {where} of the place where the curves touch; read off that place.")
+
+
+def _grade_experiment(answer) -> str | None:
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+        return 'Give both, for example without_noise = (0.5, "a"): the recall that you measured, and a letter.'
+    recall, letter = answer
+    letter = letter.strip().lower() if isinstance(letter, str) else letter
+    recall = recall.item() if hasattr(recall, "item") else recall
+    if not isinstance(recall, (int, float)) or letter not in _LETTERS:
+        return 'The first must be a number, the second one of the letters "a", "b", "c", "d".'
+    if not 0 <= recall <= 1:
+        return "A recall lies between 0 and 1. judged returns distance, precision, recall: the recall comes last."
+    if recall > 0.95:
+        return "That is near 1. The precision is; judged returns it second, the recall comes last."
+    if recall > 0.75:
+        return "That is the recall *with* fresh noise, or nearly. Is the line that adds it gone from your copy?"
+    if recall > 0.1:
+        return "Neither version has such a recall. Start at noises, with safe and schedule.timesteps(20), and judge it."
+    return _LETTERS[letter]
+
+
+_TOLD = 325
+_MISTAKES = {
+    "t ignored": None,
+    "eps rounded": "A rounding of eps counts most near t = 999, where x0 is eps divided by almost nothing. Here the "
+                   "error is too high at small t as well.",
+    "3 steps": "The number of steps belongs to the sampler. This figure asks the network once for each t; there is no "
+               "sampler in it.",
+    "schedule": "With another schedule each xt has the wrong amount of noise for its t. The two schedules meet at the "
+                "ends only, not in the middle, where these curves touch.",
+}
+_LETTERS = {
+    "a": "No grain can be seen: look at eight of them. Leaving out the fresh noise adds no old noise.",
+    "b": None,
+    "c": "The recall fell to almost nothing, so something happened. Look at eight images of each kind.",
+    "d": "Few kinds, yes, but are these good images? Compare their sharpness and contrast with those of algorithm_2.",
+}
+_WITHOUT = '''@torch.no_grad()
+def no_fresh_noise(denoiser, x, times):
+    for t, s in zip(times, [*times[1:], -1]):
+        abar_t, abar_s = schedule.at(t, x), schedule.at(s, x)
+        alpha = abar_t / abar_s
+        x = (x - (1 - alpha) / (1 - abar_t).sqrt() * denoiser(x, t).eps) / alpha.sqrt()
+    return x
+
+
+# judged(no_fresh_noise(safe, noises, schedule.timesteps(20))) is about (265, 1.0, 0.0)
+without_noise = (0.0, "b")'''
+
+
 EXERCISES = [
-    Exercise(
-        name="network_calls",
-        grade=number(
-            right=80,
-            mistakes={
-                20: "20 calls are enough for one batch. 64 images in batches of 16 are four batches.",
-                1280: "That is how many noisy images the network sees. A whole batch of 16 goes in with one call.",
-                4: "That is the number of batches. Each batch needs a call for each step.",
-                4000: "ddim skips: with 20 steps it calls 20 times per batch, not at each of the T = 1,000 times.",
-                64_000: "ddim skips: with 20 steps it calls 20 times per batch; a batch of 16 goes in with one call.",
-                84: "There is no call before the first step or after the last one: 20 steps are 20 calls.",
-                16: "Count batches (64 / 16) times steps (20).",
-            },
-            otherwise="Count batches (64 / 16) times steps (20); each step calls the network once for a whole batch.",
-            tolerance=0.001,
-        ),
-        hints=("How many batches are there?", "Each step calls the denoiser once, for all images of a batch."),
-        solution="network_calls = 64 // 16 * 20",
-        means="The cost of an image is the number of steps times the cost of one call. That is why fewer steps matter "
-              "so much; guidance, in notebook 06, doubles the cost.",
-    ),
-    Exercise(
-        name="x0_from_v",
-        grade=tensors(
-            _v_cases,
-            _x0_from_v,
-            {
-                "That is eps, the other name: sqrt(1 - abar) xt + sqrt(abar) v. For x0 the roots change places and v "
-                "is subtracted.": lambda xt, v, a: (1 - a).sqrt() * xt + a.sqrt() * v,
-                "The sign of v is wrong: v contains minus sqrt(1 - abar) x0, so v must be subtracted.":
-                    lambda xt, v, a: a.sqrt() * xt + (1 - a).sqrt() * v,
-                "The roots are swapped: with little noise, abar near 1, x0 is nearly xt.":
-                    lambda xt, v, a: (1 - a).sqrt() * xt - a.sqrt() * v,
-                "Take square roots: abar is a share of variance, and images are multiplied by its root.":
-                    lambda xt, v, a: a * xt - (1 - a) * v,
-                "That is the formula for eps in place of v. v contains a part of the image too; no division is needed.":
-                    lambda xt, v, a: (xt - (1 - a).sqrt() * v) / a.sqrt(),
-                "You solved the definition of v as if eps were zero. eps is unknown too; use the jump to eliminate "
-                "it.": lambda xt, v, a: -v / (1 - a).sqrt(),
-            },
-            "Two equations, the jump and the definition of v, with two unknowns, x0 and eps: eliminate eps.",
-        ),
-        hints=(
-            "xt = sqrt(abar) x0 + sqrt(1 - abar) eps and v = sqrt(abar) eps - sqrt(1 - abar) x0.",
-            "Multiply the first by sqrt(abar), the second by sqrt(1 - abar), and subtract. abar + (1 - abar) is 1.",
-        ),
-        solution="def x0_from_v(xt, v, abar_t):\n    return abar_t.sqrt() * xt - (1 - abar_t).sqrt() * v",
-        means="(x0, eps) and (xt, v) are the same pair of axes, rotated by an angle whose cosine is sqrt(abar). A "
-              "rotation needs no division, at any t.",
-    ),
     Exercise(
         name="min_snr_weight",
         grade=tensors(
@@ -137,7 +131,7 @@ EXERCISES = [
         hints=(
             "Which weight on the error of x0 does min-SNR want?",
             "(eps_hat - eps)^2 = snr (x0_hat - x0)^2: divide the required weight by the one that is already there.",
-            "snr.clamp(max=gamma) is min(snr, gamma).",
+            "snr.clamp(max=gamma) is min(snr, gamma); torch.minimum would want a tensor, and gamma is a number.",
         ),
         solution="def min_snr_weight(snr, gamma):\n    return snr.clamp(max=gamma) / snr",
         means="1 at high noise, gamma / snr at low noise: diffusers' training scripts have this line for eps networks.",
@@ -148,69 +142,63 @@ EXERCISES = [
             _step_cases,
             _step,
             {
-                "The step does not use eta: at eta = 1, fresh noise must replace a part of the old noise.":
-                    lambda xt, x0, a, b, eta, fresh: _step(xt, x0, a, b, 0.0, fresh),
-                "You added fresh noise without removing old noise: under the root stands 1 - abar_s - sigma^2.":
-                    lambda xt, x0, a, b, eta, fresh: _step(xt, x0, a, b, 0.0, fresh)
-                    + eta * _share(a, b).sqrt() * fresh,
-                "All noise is fresh here. DDIM keeps the old noise, eps, as far as sigma leaves room.":
-                    lambda xt, x0, a, b, eta, fresh: _mix(x0, fresh, b, 0.0, fresh),
-                "The noise in xt is (xt - sqrt(abar_t) x0) / sqrt(1 - abar_t); you forgot to divide.":
-                    lambda xt, x0, a, b, eta, fresh:
-                    _mix(x0, xt - a.sqrt() * x0, b, eta * _share(a, b).sqrt(), fresh),
-                "The old noise must be computed with abar_t, the noise level of xt; you used abar_s.":
-                    lambda xt, x0, a, b, eta, fresh:
-                    _mix(x0, _eps(xt, x0, b), b, eta * _share(a, b).sqrt(), fresh),
-                "t and s are swapped: the step goes to s, so the image gets sqrt(abar_s).":
-                    lambda xt, x0, a, b, eta, fresh:
-                    _mix(x0, _eps(xt, x0, a), a, eta * _share(a, b).sqrt(), fresh),
-                "sigma has a square root over both factors.":
-                    lambda xt, x0, a, b, eta, fresh: _mix(x0, _eps(xt, x0, a), b, eta * _share(a, b), fresh),
-                "sigma is eta times sqrt((1 - abar_s) / (1 - abar_t)) times sqrt(1 - abar_t / abar_s); the last factor "
-                "is missing.": lambda xt, x0, a, b, eta, fresh:
-                    _mix(x0, _eps(xt, x0, a), b, eta * ((1 - b) / (1 - a)).sqrt(), fresh),
+                "That is the predicted x0: all noise taken away at once. Mix it with the noise again, for time s.":
+                    lambda xt, v, a, b: a.sqrt() * xt - (1 - a).sqrt() * v,
+                "That is the step of a network whose output is eps. Here it is v: get x0 and eps from xt and v first.":
+                    lambda xt, v, a, b: _mix((xt - (1 - a).sqrt() * v) / a.sqrt(), v, b),
+                "The sign of v is wrong in x0: v holds *minus* sqrt(1 - abar) x0.":
+                    lambda xt, v, a, b: _mix(a.sqrt() * xt + (1 - a).sqrt() * v, (1 - a).sqrt() * xt + a.sqrt() * v, b),
+                "The sign of v is wrong in eps: v holds *plus* sqrt(abar) eps.":
+                    lambda xt, v, a, b: _mix(a.sqrt() * xt - (1 - a).sqrt() * v, (1 - a).sqrt() * xt - a.sqrt() * v, b),
+                "x0 and eps are swapped: the image gets sqrt(abar_s), the noise sqrt(1 - abar_s).":
+                    lambda xt, v, a, b: _mix((1 - a).sqrt() * xt + a.sqrt() * v, a.sqrt() * xt - (1 - a).sqrt() * v, b),
+                "With one abar throughout you get xt again. x0 and eps need abar_t, the mix for time s needs abar_s.":
+                    lambda xt, v, a, b: _step(xt, v, a, a),
+                "t and s are exchanged: x0 and eps come from xt, so they need abar_t; the mix for time s needs abar_s.":
+                    lambda xt, v, a, b: _step(xt, v, b, a),
+                "The square roots are missing: abar is a share of the variance.":
+                    lambda xt, v, a, b: b * (a * xt - (1 - a) * v) + (1 - b) * ((1 - a) * xt + a * v),
             },
-            "Three parts: sqrt(abar_s) x0, then sqrt(1 - abar_s - sigma^2) eps, then sigma fresh.",
+            "Three lines: x0 and eps from xt and v, both with abar_t; then sqrt(abar_s) x0 + sqrt(1 - abar_s) eps.",
         ),
         hints=(
-            "First the noise in xt: solve the jump for eps.",
-            "sigma = eta * ((1 - abar_s) / (1 - abar_t) * (1 - abar_t / abar_s)) ** 0.5",
-            "The variances must add up: abar_s of image, 1 - abar_s - sigma^2 of old noise, sigma^2 of fresh noise.",
+            "There are two equations, the jump for xt and the definition of v, with two unknowns, x0 and eps: multiply "
+            "one by sqrt(abar_t), the other by sqrt(1 - abar_t), and subtract. x0 is left.",
+            "x0 = sqrt(abar_t) xt - sqrt(1 - abar_t) v, and eps = sqrt(1 - abar_t) xt + sqrt(abar_t) v.",
+            "With eta = 0 sigma is 0: the step is a jump to s with the predicted x0 and the predicted eps.",
         ),
-        solution="def ddim_step(xt, x0, abar_t, abar_s, eta, fresh):\n"
-                 "    eps = (xt - abar_t.sqrt() * x0) / (1 - abar_t).sqrt()\n"
-                 "    sigma = eta * ((1 - abar_s) / (1 - abar_t) * (1 - abar_t / abar_s)).sqrt()\n"
-                 "    return abar_s.sqrt() * x0 + (1 - abar_s - sigma**2).sqrt() * eps + sigma * fresh",
-        means="One line is both samplers: eta = 0 is the deterministic DDIM, eta = 1 is DDPM.",
+        solution="def ddim_step(xt, v, abar_t, abar_s):\n"
+                 "    x0 = abar_t.sqrt() * xt - (1 - abar_t).sqrt() * v\n"
+                 "    eps = (1 - abar_t).sqrt() * xt + abar_t.sqrt() * v\n"
+                 "    return abar_s.sqrt() * x0 + (1 - abar_s).sqrt() * eps",
+        means="(xt, v) is (x0, eps) turned by an angle, and a step of DDIM turns a part of it back. Nothing is divided "
+              "by a small number: one reason why many systems use v.",
     ),
     Exercise(
-        name="follow",
-        grade=tensors(
-            _average_cases,
-            lambda average, now, decay: decay * average + (1 - decay) * now,
-            {
-                "The weights are swapped: with decay 0.999 the average must hardly change in one step.":
-                    lambda average, now, decay: (1 - decay) * average + decay * now,
-                "The weights must sum to 1; here the average grows with every step.":
-                    lambda average, now, decay: average + (1 - decay) * now,
-                "The average is multiplied by decay, but `now` must be multiplied by 1 - decay.":
-                    lambda average, now, decay: decay * average + now,
-                "That is the plain mean of the two. The average should move by a fraction of 1 - decay.":
-                    lambda average, now, decay: (average + now) / 2,
-                "The new weights, times 1 - decay, are missing: this way everything shrinks to 0.":
-                    lambda average, now, decay: decay * average,
-                "You move away from the new weights: the difference is now - average.":
-                    lambda average, now, decay: average + (1 - decay) * (average - now),
-            },
-            "The new average is decay times the old one plus 1 - decay times the weights now.",
-            tolerance=1e-5,
-        ),
+        name="without_noise",
+        grade=_grade_experiment,
         hints=(
-            "Two factors that sum to 1.",
-            "decay is close to 1 and belongs to the old average: a long memory.",
+            "Copy the whole function, change its name, and delete the line that begins with `x = x + sigma`. Then: "
+            "ours = no_fresh_noise(safe, noises, schedule.timesteps(20)); judged(ours)",
+            "judged returns distance, precision and recall, in this order. Which of the two shares is near 0?",
+            "Show eight of each with show.images(torch.cat([ours[:8], theirs[:8]]), columns=8, caption=..., alt=...).",
+            "The mean of all images that are possible is soft. Where does a walk end that goes to the mean each time?",
         ),
-        solution="def follow(average, now, decay):\n    return decay * average + (1 - decay) * now",
-        means="torch calls it average.lerp(now, 1 - decay). It remembers about 1 / (1 - decay) steps.",
+        solution=_WITHOUT,
+        means="The network answers with a mean, and the posterior's mean goes there. The fresh noise is what makes the "
+              "images differ. (DDIM needs none, because it keeps all of the old noise.)",
+    ),
+    Exercise(
+        name="diagnosis",
+        grade=_grade_diagnosis,
+        hints=(
+            "The figure asks the network once at each t; no sampler is in it. Which mistakes can show here at all?",
+            "At one t, in the middle, the broken network is as good as the healthy one. Which mistake is right there?",
+            "Read off the t at which the two curves touch.",
+        ),
+        solution=f'diagnosis = ("t ignored", {_TOLD})',
+        means=f"The network is told t = {_TOLD}, whatever the time is. An average over all t would show a loss that is "
+              "too high and no more; drawn over t, the curve names the fault.",
     ),
     Exercise(
         name="frechet_1d",

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
-from course_utils.exercises.base import Exercise, number, tensors
+from course_utils.exercises.base import Exercise, choice, tensors
 from course_utils.runtime import seeded
 
 
@@ -22,49 +22,7 @@ def _squares(low: Tensor) -> Tensor:
     return interpolate(low, scale_factor=4, mode="nearest")
 
 
-def _abar_cases():
-    generator = seeded(2)
-    for abar in ([0.99, 0.8, 0.4, 0.1, 0.01], [0.9, 0.5, 0.05, 0.001, 1e-5]):
-        yield torch.tensor(abar), torch.randint(1, 5, (50,), generator=generator), torch.rand(50, generator=generator)
-
-
-def _gap(made: Tensor, low: Tensor) -> Tensor:
-    return (avg_pool2d(made, 4) - low).square().flatten(1).mean(1)
-
-
-def _draw_cases():
-    generator = seeded(4)
-    for _ in range(2):
-        # All sizes are 3, so that a wrong axis gets its own feedback and not one about shapes
-        yield (torch.randn(3, 3, 3, 4, 5, generator=generator) * torch.rand(3, 3, 4, 5, generator=generator),)
-
-
 EXERCISES = [
-    Exercise(
-        name="psnr_of_draws",
-        grade=number(
-            right=24.99,
-            mistakes={
-                28.0: "That is the regression's own. A sample differs from the truth by more: by the truth's distance "
-                      "from the mean, and by its own.",
-                14.0: "Half of the decibels is not twice the error. Decibels are logarithms: twice the error is "
-                      "10 log10(2) less.",
-                31.01: "Twice the error is a *lower* PSNR.",
-                26.49: "That is a factor of the square root of 2, in place of 2. It is the *squared* error that "
-                       "doubles, and PSNR is made of the squared error.",
-                21.98: "That is a factor of four: 20 log10(2). PSNR has 10 log10 of the squared error.",
-                26.0: "Twice the error is not two decibels less. How much is 10 log10(2)?",
-            },
-            otherwise="The squared error of a perfect sample is twice that of the perfect mean (section 1). What does "
-                      "a factor of two in the error do to 10 log10(4 / error)?",
-            tolerance=0.004,
-        ),
-        hints=("By what factor is the squared error larger? Section 1 measured it.",
-               "PSNR = 10 log10(4 / error). A factor of two in the error subtracts 10 log10(2)."),
-        solution="import math\n\npsnr_of_draws = 28.0 - 10 * math.log10(2)",
-        means="25.0 dB: three decibels less, for plausible images. A method that loses less is not better than "
-              "perfect: it varies less than the truth does.",
-    ),
     Exercise(
         name="network_input",
         grade=tensors(
@@ -86,102 +44,6 @@ EXERCISES = [
                  "    large = torch.nn.functional.interpolate(low, scale_factor=4)\n"
                  "    return torch.cat([xt, large], dim=1)",
         means="The condition is aligned with xt pixel by pixel. Convolutions need nothing else.",
-    ),
-    Exercise(
-        name="abar_between",
-        grade=tensors(
-            _abar_cases,
-            lambda abar, t, u: abar[t - 1] + u * (abar[t] - abar[t - 1]),
-            {
-                "That interpolates from root to root. Only the network's input is the root; here interpolate the "
-                "values of abar themselves.":
-                    lambda abar, t, u: (abar[t - 1].sqrt() + u * (abar[t].sqrt() - abar[t - 1].sqrt())) ** 2,
-                "Those are roots. Only the network's input is the root; return abar itself.":
-                    lambda abar, t, u: (abar[t - 1] + u * (abar[t] - abar[t - 1])).sqrt(),
-                "At u = 0 it must be the value of step t-1, at u = 1 that of step t. Yours is the other way round.":
-                    lambda abar, t, u: abar[t] + u * (abar[t - 1] - abar[t]),
-                "Those are the values of the schedule itself; u is not used.": lambda abar, t, u: abar[t],
-                "u times the difference is missing: abar[t-1] alone is the value of step t-1.":
-                    lambda abar, t, u: abar[t - 1],
-                "You interpolate between steps t and t+1. The step before is t-1.":
-                    lambda abar, t, u: abar[t] + u * (abar[(t + 1).clamp(max=len(abar) - 1)] - abar[t]),
-                "That is the mean of the two values: u says how far to go from one to the other.":
-                    lambda abar, t, u: (abar[t] + abar[t - 1]) / 2,
-                "You multiply the value by u. u is the weight of an interpolation between two values.":
-                    lambda abar, t, u: u * abar[t],
-            },
-            "Interpolate linearly from abar[t - 1] at u = 0 to abar[t] at u = 1. (t starts at 1, so both exist.)",
-        ),
-        hints=("abar[t] picks a value for each entry of t.", "start + u * (end - start)"),
-        solution="def abar_between(abar, t, u):\n    return abar[t - 1] + u * (abar[t] - abar[t - 1])",
-        means="Trained this way, the network has seen every noise level, and works with any schedule.",
-    ),
-    Exercise(
-        name="my_consistency",
-        grade=tensors(
-            lambda: _pairs(3),
-            lambda made, low: _gap(made, low) / 4,
-            {
-                "Right for [-1, 1]. The paper's images are in [0, 1]: differences are half as large, their squares a "
-                "quarter.": _gap,
-                "Differences are half as large in [0, 1], but it is their squares that are averaged: divide by 4.":
-                    lambda made, low: _gap(made, low) / 2,
-                "That is the sum over the pixels; take the mean.":
-                    lambda made, low: (avg_pool2d(made, 4) - low).square().flatten(1).sum(1) / 4,
-                "That is the root mean square. SR3 leaves out the root.":
-                    lambda made, low: (_gap(made, low) / 4).sqrt(),
-                "Right in units of 1e-5, but return the plain number here.":
-                    lambda made, low: 1e5 * _gap(made, low) / 4,
-                "You downscale by skipping pixels: every fourth is kept. Take means of 4 x 4 pixels (avg_pool2d).":
-                    lambda made, low: (made[..., ::4, ::4] - low).square().flatten(1).mean(1) / 4,
-                "That is the mean absolute difference. Square it.":
-                    lambda made, low: (avg_pool2d(made, 4) - low).abs().flatten(1).mean(1),
-                "You enlarge the small image and compare at full size. That measures whether `made` is *blurred*. "
-                "Downscale it.": lambda made, low: (made - _squares(low)).square().flatten(1).mean(1) / 4,
-                "That is half of the mean absolute difference. Square first.":
-                    lambda made, low: (avg_pool2d(made, 4) - low).abs().flatten(1).mean(1) / 2,
-            },
-            "Downscale `made` with avg_pool2d, subtract `low`, square, average over all dimensions but the batch; and "
-            "mind the range.",
-        ),
-        hints=("torch.nn.functional.avg_pool2d(made, 4) has the size of low.",
-               ".square().flatten(1).mean(1) is one number per image.",
-               "In [0, 1] every difference is half of that in [-1, 1]."),
-        solution="def my_consistency(made, low):\n"
-                 "    small_again = torch.nn.functional.avg_pool2d(made, 4)\n"
-                 "    return (small_again - low).square().flatten(1).mean(1) / 4",
-        means="It measures whether the given image has been kept, and says nothing about the invented details.",
-    ),
-    Exercise(
-        name="invented_map",
-        grade=tensors(
-            _draw_cases,
-            lambda draws: draws.std(0).mean(1),
-            {
-                "That is the deviation over the batch. The samples for one small image are along dimension 0.":
-                    lambda draws: draws.std(1).mean(1),
-                "That is the deviation over channels: how colourful a pixel is. The samples are along dimension 0.":
-                    lambda draws: draws.std(2).mean(0),
-                "That is the variance; take the standard deviation.": lambda draws: draws.var(0).mean(1),
-                "The mean over channels must come after the deviation: two samples that differ only in colour would "
-                "count as equal.": lambda draws: draws.mean(2).std(0),
-                "That is the mean of the samples: the image they agree on, not how far they differ.":
-                    lambda draws: draws.mean(0).mean(1),
-                "That is the sum over channels; take the mean.": lambda draws: draws.std(0).sum(1),
-                "The root of the mean variance: take the root first (that is `std`), then the mean.":
-                    lambda draws: draws.var(0).mean(1).sqrt(),
-                "One deviation over samples and channels together: it also measures how colourful a pixel is.":
-                    lambda draws: draws.std((0, 2)),
-                "You took the largest of the channels; take the mean.": lambda draws: draws.std(0).amax(1),
-                "You divided by K; torch's standard deviation divides by K - 1 (`correction=1`) by default.":
-                    lambda draws: draws.std(0, correction=0).mean(1),
-            },
-            "First the standard deviation over dimension 0 (the samples), then the mean over the channels.",
-        ),
-        hints=("draws.std(0) has the shape (B, C, H, W).", "Then .mean(1)."),
-        solution="def invented_map(draws):\n    return draws.std(0).mean(1)",
-        means="Bright: invented. Dark: all samples agree, which is no proof: a network may be overconfident "
-              "('Measure it').",
     ),
     Exercise(
         name="corrected",
@@ -213,5 +75,38 @@ EXERCISES = [
                  "    return made + torch.nn.functional.interpolate(lacking, scale_factor=4)",
         means="One line makes any output consistent. Used in every step of a sampler, it upsamples images with a "
               "model that was never trained to (see 'To explore').",
+    ),
+    Exercise(
+        name="more_steps",
+        grade=choice("b", {
+            "a": "Sharper, yes. But look at the standard deviation over the seeds: does it fall or rise with more "
+                 "steps?",
+            "c": "Look at the edges: with one step they are the weakest. One step is the mean.",
+            "d": "With one step all seeds give nearly the same image: the mean. Print the standard deviation over the "
+                 "seeds for 1 and for 16 steps.",
+        }),
+        hints=("[model.sample(low_scene, steps=n, seed=s).cpu() for s in range(3)], for each n.",
+               "One step is one prediction at pure noise: the mean, whatever the noise is."),
+        solution="# Edges grow with the number of steps, and so does the deviation over the seeds:\n"
+                 "# for n in (1, 2, 4, 8, 16):\n"
+                 "#     made = torch.stack([model.sample(low_scene, steps=n, seed=s).cpu() for s in range(3)])\n"
+                 "#     print(n, edges(made), made.std(0).mean())\n"
+                 'more_steps = "b"',
+        means="What appears with more steps differs from seed to seed: it is invented. The number of steps is a dial "
+              "from the mean to a sample.",
+    ),
+    Exercise(
+        name="fault",
+        grade=choice("range", {
+            "noise level": "A wrong noise level makes images soft ('Break it'); their colours stay right.",
+            "too few steps": "Too few steps make images soft; their colours stay right.",
+            "order of channels": "Then red and blue would be exchanged, and the brightness would be right.",
+        }),
+        hints=("Compare the darkest and the brightest places of both columns.",
+               "In which range does (scene + 1) / 2 lie, and which one was the network trained on?"),
+        solution='# Images in [0, 1] were given to a network that was trained on [-1, 1]: black became grey\n'
+                 'fault = "range"',
+        means="Images in [0, 1] look like pale images in [-1, 1]. It is a common fault when networks of different "
+              "libraries are combined; a check of the range cannot see it, for [0, 1] lies within [-1, 1].",
     ),
 ]

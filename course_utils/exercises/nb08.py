@@ -4,43 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from course_utils.exercises.base import Exercise, number, tensors
+from course_utils.exercises.base import Exercise, choice, number, tensors
 from course_utils.runtime import seeded
 
 _SIZE = (3, 2, 6, 6)
-
-
-def _known_cases():
-    generator = seeded(0)
-    for abar in (0.9, 0.4, 0.05):
-        x0, eps = torch.rand(_SIZE, generator=generator) * 2 - 1, torch.randn(_SIZE, generator=generator)
-        yield x0, torch.tensor(abar), eps
-
-
-def _back_cases():
-    generator = seeded(1)
-    for abar_s, abar_t in ((0.95, 0.8), (0.6, 0.3), (0.2, 0.02)):
-        xs, eps = torch.randn(2, *_SIZE, generator=generator)
-        yield xs, torch.tensor(abar_s), torch.tensor(abar_t), eps
-
-
-def _noised(share):
-    return lambda xs, s, t, eps: share(s, t).sqrt() * xs + (1 - share(s, t)).sqrt() * eps
-
-
-def _chance_cases():
-    yield -0.3, torch.tensor([-0.4, 0.4]), torch.tensor([0.2, 0.2]), torch.tensor([0.5, 0.5])
-    yield 0.1, torch.tensor([-0.4, 0.0, 0.5]), torch.tensor([0.4, 0.2, 0.3]), torch.tensor([0.6, 0.1, 0.3])
-    yield 0.0, torch.tensor([0.3, -0.2]), torch.tensor([0.15, 0.6]), torch.tensor([0.2, 0.8])
-
-
-def _shares(x, first, std, weights, power=2, width=lambda std: std, prior=lambda w: w, half=0.5):
-    likely = prior(weights) * torch.exp(-half * (x - first).abs() ** power / std**power) / width(std)
-    return likely / likely.sum()
-
-
-def _raw(x, first, std, weights):
-    return weights * torch.exp(-0.5 * (x - first) ** 2 / std**2) / (std * (2 * torch.pi) ** 0.5)
 
 
 def _masks(generator):
@@ -94,97 +61,6 @@ EXERCISES = [
         means="The length of a stretch does not change the cost. It changes how far one goes back, and so how much of "
               "the hole is forgotten each time. The paper's setting, 250 steps walked 10 times, costs some 2,500 "
               "calls.",
-    ),
-    Exercise(
-        name="known_at",
-        grade=tensors(
-            _known_cases,
-            lambda x0, a, eps: a.sqrt() * x0 + (1 - a).sqrt() * eps,
-            {
-                "As printed in the paper, and wrong: 1 - abar is the variance of the noise. Multiply by its root.":
-                    lambda x0, a, eps: a.sqrt() * x0 + (1 - a) * eps,
-                "Both roots are missing: abar and 1 - abar are shares of the variance.":
-                    lambda x0, a, eps: a * x0 + (1 - a) * eps,
-                "abar is a share of the variance; the image is multiplied by its root.":
-                    lambda x0, a, eps: a * x0 + (1 - a).sqrt() * eps,
-                "That is the clean image. The known part must be as noisy as the hole.":
-                    lambda x0, a, eps: x0,
-                "The image must shrink as noise is added: it is multiplied by sqrt(abar_s).":
-                    lambda x0, a, eps: x0 + (1 - a).sqrt() * eps,
-                "Image and noise have changed places: at abar near 1, nearly all of it is the image.":
-                    lambda x0, a, eps: (1 - a).sqrt() * x0 + a.sqrt() * eps,
-                "That is the mean only; without noise, the network would take the known part for a faint image.":
-                    lambda x0, a, eps: a.sqrt() * x0,
-            },
-            "It is the jump of notebook 02: sqrt(abar_s) times the image, sqrt(1 - abar_s) times the noise.",
-        ),
-        hints=("It is the jump of notebook 02.", "The variances abar_s and 1 - abar_s sum to 1. What multiplies a "
-               "image is the root of a variance."),
-        solution="def known_at(x0, abar_s, eps):\n    return abar_s.sqrt() * x0 + (1 - abar_s).sqrt() * eps",
-        means="With 1 - abar in place of its root, the known part is less noisy than the network expects, at every t.",
-    ),
-    Exercise(
-        name="noised_again",
-        grade=tensors(
-            _back_cases,
-            _noised(lambda s, t: t / s),
-            {
-                "That treats xs as a clean image. It has noise already: only what is missing from s to t is added, "
-                "and the share abar_t / abar_s is kept.": _noised(lambda s, t: t),
-                "The share is inverted (above 1, and the root of a negative number): it is abar_t / abar_s.":
-                    _noised(lambda s, t: s / t),
-                "The roots are missing: it is a share of the variance.":
-                    lambda xs, s, t, eps: (t / s) * xs + (1 - t / s) * eps,
-                "The noise needs a root: 1 - share is a variance.":
-                    lambda xs, s, t, eps: (t / s).sqrt() * xs + (1 - t / s) * eps,
-                "xs must shrink when noise is added, or the variance grows each time one goes back.":
-                    lambda xs, s, t, eps: xs + (1 - t / s).sqrt() * eps,
-                "The noise of t minus the noise of s would be right if xs did not shrink. It does: the missing "
-                "variance is 1 - abar_t / abar_s.":
-                    lambda xs, s, t, eps: (t / s).sqrt() * xs + (s - t).sqrt() * eps,
-                "You only shrink xs; the noise is missing, and nothing is forgotten.":
-                    lambda xs, s, t, eps: (t / s).sqrt() * xs,
-            },
-            "Let share = abar_t / abar_s. Then it is sqrt(share) xs + sqrt(1 - share) eps.",
-        ),
-        hints=(
-            "In xs the image is multiplied by sqrt(abar_s), in xt by sqrt(abar_t). By what factor do these differ?",
-            "Check the variance: share * (1 - abar_s) + (1 - share) must be 1 - abar_t.",
-        ),
-        solution="def noised_again(xs, abar_s, abar_t, eps):\n"
-                 "    share = abar_t / abar_s\n"
-                 "    return share.sqrt() * xs + (1 - share).sqrt() * eps",
-        means="It is the forward process, many small steps in one. For one step of the chain the share is 1 - beta.",
-    ),
-    Exercise(
-        name="chances",
-        grade=tensors(
-            _chance_cases,
-            lambda x, first, std, w: _shares(x, first, std, w, width=lambda s: s),
-            {
-                "They must sum to 1: divide by their sum.": _raw,
-                "The prior weights of the bumps are missing: a rare bump stays rare.":
-                    lambda x, first, std, w: _shares(x, first, std, w, prior=torch.ones_like),
-                "The height of a Gaussian is 1 / std: a narrow bump is high. That factor is missing.":
-                    lambda x, first, std, w: _shares(x, first, std, w, width=torch.ones_like),
-                "The height of a Gaussian in one dimension has 1 / std, not 1 / std^2.":
-                    lambda x, first, std, w: _shares(x, first, std, w, width=lambda s: s**2),
-                "The exponent of a Gaussian has a square: (x - mean)^2.":
-                    lambda x, first, std, w: _shares(x, first, std, w, power=1),
-                "The exponent is minus the square over *twice* the variance.":
-                    lambda x, first, std, w: _shares(x, first, std, w, half=1.0),
-                "Those are the prior weights, before x was known.": lambda x, first, std, w: w,
-            },
-            "Bayes' rule: each bump's weight times its density at x, divided by the sum of all.",
-        ),
-        hints=(
-            "How likely is x, if it comes from bump k? Multiply by how likely bump k is.",
-            "weights / std * exp(-(x - first)^2 / (2 std^2)), divided by its sum.",
-        ),
-        solution="def chances(x, first, std, weights):\n"
-                 "    likely = weights / std * torch.exp(-(x - first) ** 2 / (2 * std**2))\n"
-                 "    return likely / likely.sum()",
-        means="These and the other pixel of each bump give the exact inpainting posterior.",
     ),
     Exercise(
         name="even_error",
@@ -247,5 +123,45 @@ EXERCISES = [
                  "    return torch.cat([noisy, 1 - mask, latents * mask], dim=1)",
         means="Wrong orders and polarities have the right shape, too. Only a look at the result, or a test like this "
               "one, reveals them.",
+    ),
+    Exercise(
+        name="where_sure",
+        grade=choice("c", {
+            "a": "Then all 32 means would be equal. Compare the first four columns with the last eight.",
+            "b": "The other way round: print the 32 means. Did you take the columns of the right half, and the "
+                 "deviation over the fillings, not over the pixels?",
+            "d": "At the border the fillings agree most. Take the deviation over the eight fillings, not the "
+                 "difference of neighbouring pixels.",
+        }),
+        hints=("known = torch.stack([crops[k] for k in range(8)]).to(where); models[\"masked image\"].sample(known, "
+               "half.expand(8, -1, -1, -1), steps=20, seed=s) for each seed s, and torch.stack.",
+               "fillings.std(0) is (8, 3, 64, 64): its mean over all but the last dimension, columns 32 to 63."),
+        solution="# known = torch.stack([crops[k] for k in range(8)]).to(where)\n"
+                 "# mask = half.expand(8, -1, -1, -1)\n"
+                 "# fillings = torch.stack([models[\"masked image\"].sample(known, mask, steps=20, seed=s)\n"
+                 "#                         for s in range(8)])\n"
+                 "# print(fillings.std(0).mean((0, 1, 2))[32:])\n"
+                 'where_sure = "c"',
+        means="The posterior is narrow where the known pixels say much and wide where they say little. Next to the "
+              "border a colour or an edge has to go on; far away many things are possible. The network has "
+              "learned that from the data alone.",
+    ),
+    Exercise(
+        name="cause",
+        grade=choice("leak", {
+            "memory": "This photograph is held out: no network was trained on it. And what does the network need to "
+                      "memorise, if it is shown the cow?",
+            "no mask": "Told that a grey box is known, the network copies a grey box ('Break it'). Here it copies a "
+                       "cow. Where did it see one?",
+            "pasting": "The known pixels are unchanged, so they were pasted. The cow is in the hole, where nothing is "
+                       "pasted.",
+        }),
+        hints=("Where does the network get the cow from? It is not in the masked image, if that is made right.",
+               "Look at masked_image(cow, 1 - cow_mask): show it. Which mask does the rest of the code use?"),
+        solution="# The mask was inverted in the condition alone. masked_image(cow, 1 - cow_mask) shows the\n"
+                 "# network the cow and hides the meadow; pasting with cow_mask left the known pixels unchanged\n"
+                 'cause = "leak"',
+        means="The condition held the pixels that the network should invent: its mask was inverted, that of the "
+              "pasting was not. Such a leak makes every measure better. A number that is too good is a reason to look.",
     ),
 ]

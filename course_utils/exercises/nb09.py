@@ -11,55 +11,6 @@ from torch.nn.functional import cross_entropy, normalize
 from course_utils.exercises.base import Exercise, number, tensors
 from course_utils.runtime import seeded
 
-_NUMBERS = {"a": 2, "cat": 3, "dog": 4, "left": 5, "of": 6, "pizza": 7}
-
-
-def _caption_cases():
-    yield "a cat left of a pizza".split(), dict(_NUMBERS), 9
-    yield "a fluffy cat left of a dragon".split(), dict(_NUMBERS), 8
-    yield "a cat left of a dog left of a pizza".split(), dict(_NUMBERS), 6
-    yield [], dict(_NUMBERS), 4
-
-
-def _tokens(parts, numbers, length, unknown=1, padding=0):
-    row = [numbers.get(part, unknown) for part in parts][:length]
-    return torch.tensor(row + [padding] * (length - len(row)), dtype=torch.int64)
-
-
-def _in_front(parts, numbers, length):
-    row = _tokens(parts, numbers, length)
-    return torch.cat([row[row == 0], row[row != 0]])
-
-
-def _left_out(parts, numbers, length):
-    return _tokens([part for part in parts if part in numbers], numbers, length)
-
-
-def _attention_cases():
-    generator = seeded(1)
-    for words, width in ((5, 8), (3, 4)):
-        image = torch.randn(3, 2, 6, width, generator=generator).unbind(0)
-        text = torch.randn(2, 2, words, width, generator=generator).unbind(0)
-        yield *image, *text
-
-
-def _attended(q: Tensor, k: Tensor, v: Tensor, root: float | None = None, axis: int = -1) -> Tensor:
-    return (q @ k.mT / (q.shape[-1] ** 0.5 if root is None else root)).softmax(axis) @ v
-
-
-def _joint(q, k, v, k_text, v_text, **options):
-    return _attended(q, torch.cat([k_text, k], 1), torch.cat([v_text, v], 1), **options)
-
-
-def _weight_cases():
-    generator = seeded(2)
-    for words, word in ((9, 0), (10, 4)):
-        yield torch.randn(2, 4, 9, words + 9, generator=generator).softmax(-1), word, 3
-
-
-def _map(weights: Tensor, word: int, side: int) -> Tensor:
-    return weights.mean(1)[:, :, word].unflatten(1, (side, side))
-
 
 def _embedding_cases():
     generator = seeded(3)
@@ -80,152 +31,70 @@ def _row_loss(scores: Tensor) -> Tensor:
     return cross_entropy(scores, torch.arange(len(scores)))
 
 
-def _level_cases():
-    generator = seeded(4)
-    for most in (0.5, 0.3):
-        # All sizes are 3, so that a level on the wrong axis gets its own feedback and not one about shapes
-        yield (*torch.randn(2, 3, 3, 3, 3, generator=generator), most * torch.rand(3, generator=generator))
+def _losses_of_pairs(scores: Tensor) -> Tensor:
+    own = torch.arange(len(scores))
+    return (cross_entropy(scores, own, reduction="none") + cross_entropy(scores.mT, own, reduction="none")) / 2
 
 
-def _spoil(x: Tensor, eps: Tensor, kept: Tensor, noise: Tensor) -> Tensor:
-    return kept[:, None, None, None] * x + noise[:, None, None, None] * eps
+def _decided(answer) -> str | None:
+    if not isinstance(answer, dict) or set(answer) != {"things", "background", "order"}:
+        return "The answer must be a dict with the keys things, background and order."
+    if not set(answer.values()) <= {"tokens", "pooled"}:
+        return 'Each value must be "tokens" or "pooled".'
+    for part in ("things", "background"):
+        if answer[part] != "pooled":
+            return (f"Look at {part} in pairs 1 and 2: tokens and pooled embedding are of different captions. Which of "
+                    f"the two captions names the {part} that you see?")
+    if answer["order"] != "tokens":
+        return ("Look at pair 3: both captions have the same words, so their pooled embeddings are nearly the same. "
+                "Who is on the left in the images, and which caption says so?")
+    return None
 
 
-def _spoil_cases():
-    for x, eps, level in _level_cases():
-        yield x, level, eps
+def _faults(answer) -> str | None:
+    right = "dcab"
+    reasons = {
+        "a": "The empty caption gives *any* thing on any background, none of what was asked for.",
+        "b": "A guidance scale of 15 keeps tree and house where they belong, but colours glare and edges tear.",
+        "c": "An upsampler that is told there is no noise takes the noise for details, and draws it as blotches.",
+        "d": "Sorted words are the right words in a wrong order: the same things on the same background, but 'house' "
+             "now comes before 'tree'.",
+    }
+    if not isinstance(answer, str) or sorted(answer.strip().lower()) != sorted(right):
+        return 'The answer must be a text of four different letters from a to d, such as "abcd".'
+    for run, (given, wanted) in enumerate(zip(answer.strip().lower(), right), 1):
+        if given != wanted:
+            return f"Run {run} is not ({given}). {reasons[given]}"
+    return None
 
 
 EXERCISES = [
     Exercise(
-        name="attention_weights_in_a_layer",
+        name="right_share",
         grade=number(
-            right=581_632,
+            right=0.99125,
             mistakes={
-                72_704: "That is one head. Each of the 8 has attention weights of its own.",
-                645_248: "Words have no queries here: 28 + 256 is the number of keys, but only 256 positions have "
-                         "queries.",
-                524_288: "Those are the positions among themselves. The 28 words have keys as well.",
-                57_344: "Those are the weights of words. The positions attend to each other, too.",
-                65_536: "One head, and the positions among themselves: the 28 words and the other heads are missing.",
-                80_656: "Words have no queries here, and there are 8 heads.",
-                23_552: "That is for section 4's layer. Here there are 16 x 16 positions and 8 heads.",
-                5_632: "16 is the side. There are 16 x 16 = 256 positions, each with a query and a key.",
-                7_168: "That is one head, and the words only. The positions attend to each other, too.",
-                11_776: "That is for 8 x 8 positions in 2 heads. Here there are 16 x 16, in 8 heads.",
-                47_104: "That is for 8 x 8 positions. 16 x 16 are 256.",
-                284: "That is the number of keys. Each position has, in each head, a weight for each of them.",
-                2_272: "Keys times heads: and how many queries are there?",
+                0.6083: "That is the share at s = 1. At s = 2 each probability is squared.",
+                0.6923: "You squared 0.6 and 0.4 as two lumps. The 0.4 is spread over 48 things, and each of the small "
+                        "numbers is squared by itself.",
+                0.9998: "That is a panda against *one* other thing. There are 47 of them.",
+                0.3701: "That is 0.6083 squared. It must still be divided by the sum over all 48 things.",
+                0.9782: "0.6083 / (0.6083 + 0.4/48 ...): square each probability before you add.",
+                17.76: "The densities are proportional: divide by their sum over all 48 things.",
+                99.125: "That is the share in percent. Write it as a number between 0 and 1.",
+                0.85: "That is read from the plot, where the network is imperfect. Compute the share from the formula.",
+                1.2167: "A share above 1 cannot be. Guidance multiplies the logarithm, not the share.",
             },
-            otherwise="Count the queries (16 x 16 positions), the keys (28 words and all positions), and the heads; "
-                      "multiply.",
-            tolerance=0.001,
+            otherwise="p(x) is the same for all things, so it cancels. Square p(panda | c) = 0.6 + 0.4/48, and 0.4/48 "
+                      "for each of the other 47; divide the first by the sum of all.",
+            tolerance=0.002,
         ),
-        hints=("How many queries, and how many keys? Section 4 printed both numbers for 8 x 8 positions.",
-               "Each head has a matrix of its own: queries times keys."),
-        solution="attention_weights_in_a_layer = 8 * 256 * (28 + 256)",
-        means="The words cost little: a tenth of the matrix. The positions are expensive: their part grows with the "
-              "fourth power of the side. So attention is used at low resolutions.",
-    ),
-    Exercise(
-        name="to_tokens",
-        grade=tensors(
-            _caption_cases,
-            _tokens,
-            {
-                "0 is the padding. An unknown word is 1: it is a word, not the absence of one.":
-                    lambda *given: _tokens(*given, unknown=0),
-                "Unknown words are left out. Each must become a 1: 'a fluffy cat' has three words.":
-                    _left_out,
-                "The padding stands in front. The words come first, then the zeros.": _in_front,
-                "0 is the padding, and 1 the unknown word. Yours are the other way round.":
-                    lambda *given: _tokens(*given, unknown=0, padding=1),
-                "The padding is 1. That is the unknown word; padding is 0.":
-                    lambda *given: _tokens(*given, padding=1),
-                "A long caption stays too long: truncate it after `length` words.":
-                    lambda parts, numbers, length: _tokens(parts, numbers, max(length, len(parts))),
-                "You truncate the beginning of long captions. Keep the first words.":
-                    lambda parts, numbers, length: _tokens(parts[-length:], numbers, length),
-            },
-            "Look up each word (numbers.get(word, 1)), truncate to `length`, pad with 0, return an int64 tensor.",
-            tolerance=0.0,
-        ),
-        hints=("numbers.get(word, 1) gives 1 for a word that is not there.",
-               "torch.zeros(length, dtype=torch.int64) is all padding; write the words into its beginning."),
-        solution="def to_tokens(parts, numbers, length):\n"
-                 "    found = [numbers.get(word, 1) for word in parts[:length]]\n"
-                 "    tokens = torch.zeros(length, dtype=torch.int64)\n"
-                 "    tokens[:len(found)] = torch.tensor(found, dtype=torch.int64)\n"
-                 "    return tokens",
-        means="An empty caption is a row of zeros, and that is what guidance starts from.",
-    ),
-    Exercise(
-        name="joint_answer",
-        grade=tensors(
-            _attention_cases,
-            _joint,
-            {
-                "The root is missing: divide by the root of the width, or the softmax picks only the largest.":
-                    lambda *given: _joint(*given, root=1.0),
-                "You divide by the width. It is the *root* of the width: a sum of C products grows like it.":
-                    lambda q, *rest: _joint(q, *rest, root=q.shape[-1]),
-                "Attention to the words only: that is cross-attention. Here it goes to the positions, too.":
-                    lambda q, k, v, k_text, v_text: _attended(q, k_text, v_text),
-                "Attention to the image only. The words' keys and values join those of the image.":
-                    lambda q, k, v, k_text, v_text: _attended(q, k, v),
-                "Two softmaxes, added. Words and positions compete in one: all weights together sum to 1.":
-                    lambda q, k, v, k_text, v_text: _attended(q, k_text, v_text) + _attended(q, k, v),
-                "The mean of two attentions. Words and positions compete in *one* softmax.":
-                    lambda q, k, v, k_text, v_text: (_attended(q, k_text, v_text) + _attended(q, k, v)) / 2,
-                "Your softmax is along the queries. It belongs along the keys, the last axis.":
-                    lambda *given: _joint(*given, axis=-2),
-                "Keys and values are in different orders: the weight of a word goes to the value of a position.":
-                    lambda q, k, v, k_text, v_text: _attended(q, torch.cat([k_text, k], 1), torch.cat([v, v_text], 1)),
-                "Keys and values are exchanged: the keys are compared with the queries, the values are averaged.":
-                    lambda q, k, v, k_text, v_text: _joint(q, v, k, v_text, k_text),
-            },
-            "Join keys and values along dimension 1, take softmax(q k^T / sqrt(C)) along the keys, and multiply by "
-            "the values.",
-        ),
-        hints=("torch.cat([k_text, k], 1), and the values in the same order.",
-               "(q @ keys.mT / C ** 0.5).softmax(-1) @ values"),
-        solution="def joint_answer(q, k, v, k_text, v_text):\n"
-                 "    keys, values = torch.cat([k_text, k], 1), torch.cat([v_text, v], 1)\n"
-                 "    weights = (q @ keys.mT / q.shape[-1] ** 0.5).softmax(-1)\n"
-                 "    return weights @ values",
-        means="No new kind of layer: only more keys. That is all it takes to condition an image on text.",
-    ),
-    Exercise(
-        name="word_map",
-        grade=tensors(
-            _weight_cases,
-            _map,
-            {
-                "That is a position, not a word: you count from the first position. The text stands in *front*.":
-                    lambda weights, word, side: _map(weights, weights.shape[-1] - side * side + word, side),
-                "That is a position, not a word: you count from behind the positions. The text stands in *front*.":
-                    lambda weights, word, side: _map(weights, side * side + word, side),
-                "You count from the end. The text stands in front: word 0 is column 0.":
-                    lambda weights, word, side: _map(weights, weights.shape[-1] - 1 - word, side),
-                "Your rows are columns: position i is in row i // side.":
-                    lambda weights, word, side: _map(weights, word, side).mT,
-                "That is a row of the matrix: what *position* number `word` attends to. Take the column: which "
-                "positions attend to the word.":
-                    lambda weights, word, side: weights.mean(1)[:, word, -side * side:].unflatten(1, (side, side)),
-                "That is the sum over the heads; take the mean.":
-                    lambda weights, word, side: 4 * _map(weights, word, side),
-                "That is the first head alone. Take the mean of all.":
-                    lambda weights, word, side: _map(weights[:, :1], word, side),
-                "That is the maximum over the heads. Take the mean.":
-                    lambda weights, word, side: _map(weights.amax(1, keepdim=True), word, side),
-            },
-            "Take the column of the word, the mean over the heads (dimension 1), and unflatten to `side` rows.",
-        ),
-        hints=("weights.mean(1) is (B, positions, keys).",
-               "[:, :, word] is the column; .unflatten(1, (side, side)) the map."),
-        solution="def word_map(weights, word, side):\n"
-                 "    return weights.mean(1)[:, :, word].unflatten(1, (side, side))",
-        means="Notebook 12 draws such maps for Stable Diffusion, at full size.",
+        hints=("p(x) is 1/48 for every thing, so its power cancels; only p(x | c) to the power 2 counts.",
+               "a = (0.6 + 0.4/48)**2; b = (0.4/48)**2; there are 47 things with b.",
+               "a / (a + 47 * b)"),
+        solution="a, b = (0.6 + 0.4 / 48) ** 2, (0.4 / 48) ** 2\nright_share = a / (a + 47 * b)",
+        means="From 61% to 99%: wrong captions are spread over many things, the right ones all agree. The plot shows "
+              "the same repair. The network does not reach 99%: it is not perfect with right captions either.",
     ),
     Exercise(
         name="clip_loss",
@@ -241,6 +110,8 @@ EXERCISES = [
                     lambda f, g, scale: _row_loss(_scores(f, g, scale).mT),
                 "That is the sum of both directions; take the mean, half of it.":
                     lambda f, g, scale: 2 * _symmetric_loss(_scores(f, g, scale)),
+                "That is one loss for each pair, not reduced: take the mean.":
+                    lambda f, g, scale: _losses_of_pairs(_scores(f, g, scale)),
                 "The scale is missing. Cosines are in -1..1; without a scale no softmax can be confident.":
                     lambda f, g, scale: _symmetric_loss(_scores(f, g)),
                 "That rewards the right pairs, but nothing pushes the wrong ones apart: all embeddings may collapse.":
@@ -265,36 +136,23 @@ EXERCISES = [
         means="The larger the batch, the harder the task, and the better the embeddings. CLIP used 32,768 pairs.",
     ),
     Exercise(
-        name="spoil",
-        grade=tensors(
-            _spoil_cases,
-            lambda x, level, eps: _spoil(x, eps, (1 - level**2).sqrt(), level),
-            {
-                "The image must shrink a little when noise is added, or bright pixels leave the range that the "
-                "network knows: sqrt(1 - level^2) in front.":
-                    lambda x, level, eps: _spoil(x, eps, torch.ones(3), level),
-                "*Variances* add up to 1, not standard deviations: sqrt(1 - level^2), not 1 - level.":
-                    lambda x, level, eps: _spoil(x, eps, 1 - level, level),
-                "1 - level^2 without a root is the image's share of the *variance*. Multiply by its root.":
-                    lambda x, level, eps: _spoil(x, eps, 1 - level**2, level),
-                "Here the level is the standard deviation of the noise, not its variance: level * eps.":
-                    lambda x, level, eps: _spoil(x, eps, (1 - level).sqrt(), level.sqrt()),
-                "The noise has the variance level^2, so its standard deviation is the level itself.":
-                    lambda x, level, eps: _spoil(x, eps, (1 - level**2).sqrt(), level**2),
-                "Image and noise are exchanged: at level 0 the result must be the image.":
-                    lambda x, level, eps: _spoil(eps, x, (1 - level**2).sqrt(), level),
-                "The level is broadcast along the width of the image. Each *image* has one: level.view(-1, 1, 1, 1).":
-                    lambda x, level, eps: (1 - level**2).sqrt() * x + level * eps,
-                "All images got the same level. Each has its own: level.view(-1, 1, 1, 1).":
-                    lambda x, level, eps: (1 - level[0] ** 2).sqrt() * x + level[0] * eps,
-            },
-            "sqrt(1 - level^2) * enlarged + level * eps, with the level of each image as (B, 1, 1, 1).",
-        ),
-        hints=("It is the jump of notebook 02 with abar = 1 - level^2.",
-               "level.view(-1, 1, 1, 1) broadcasts with (B, C, H, W)."),
-        solution="def spoil(enlarged, level, eps):\n"
-                 "    level = level.view(-1, 1, 1, 1)\n"
-                 "    return (1 - level**2).sqrt() * enlarged + level * eps",
-        means="The jump once more. Imagen, in the next notebook, builds its whole cascade on this line.",
+        name="decided_by",
+        grade=_decided,
+        hints=("In pairs 1 and 2 the two captions differ in thing and background. Whose thing, whose background?",
+               "In pair 3 both captions have the same words. A bag of words cannot tell them apart; the tokens can."),
+        solution='decided_by = {"things": "pooled", "background": "pooled", "order": "tokens"}',
+        means="In this small network the pooled embedding says *what*, the tokens say *where*. The short cut, a sum of "
+              "words, was learned first, and little was left for attention to do but the order. A network whose pooled "
+              "embedding knows less must look up more.",
+    ),
+    Exercise(
+        name="faults",
+        grade=_faults,
+        hints=("Which run shows other things than a tree and a house?",
+               "Two runs are rough: one has coloured blotches, the other glaring colours. In one run the tree and the "
+               "house are clean, but not as asked."),
+        solution='faults = "dcab"',
+        means="Each fault has a look of its own. To debug a text-to-image model, look at samples first, and ask which "
+              "part of the pipeline could do that.",
     ),
 ]

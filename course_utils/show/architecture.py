@@ -184,7 +184,7 @@ class _U:
         for box in self._summary_parts():
             x, y, w, h = self.where[box["name"]]
             self._arrow((x + w / 2, y + h + 0.36), (x + w / 2, y + h), TEXT, 2.0)
-            self.axis.text(x + w / 2 + 0.1, y + h + 0.27, f"summary: {_vectors(box)[0].shape[1]}", **look)
+            self.axis.text(x + w / 2 + 0.1, y + h + 0.27, f"pooled embedding: {_vectors(box)[0].shape[1]}", **look)
 
     def _summary_parts(self) -> list[dict]:
         """The parts, other than the time embedding, that take a vector: the text encoder's summary."""

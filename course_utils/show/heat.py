@@ -12,15 +12,15 @@ from course_utils.show.figures import COLOURS, WIDTH, figure, plt, styled
 
 
 def heat(maps, caption: str, alt: str, over=None, titles=None, labels=None, columns: int | None = None,
-         marks=None, photo: bool = True) -> None:
+         marks=None, photo: bool = True, side: float = 1.5) -> None:
     """A grid of non-negative maps (N, h, w), each scaled by its own maximum, blue (0) to yellow (maximum).
 
     `over` (N, 1 or 3, H, W) in [-1, 1]: images on which the maps are overlaid in orange; `marks` holds for each map
-    a (row, column) to be framed in blue, or None; `labels` name the rows.
+    a (row, column) to be framed in blue, or None; `labels` name the rows. `side`: of one map, at most, in inches.
     """
     columns = columns or len(maps)
     rows, margin = math.ceil(len(maps) / columns), 0.3 * bool(labels)
-    side, titles = min((WIDTH - margin) / columns, 1.5), titles or ()
+    side, titles = min((WIDTH - margin) / columns, side), titles or ()
     lines = max((title.count("\n") + 1 for title in titles), default=0)
     over_row = [(0.165 * lines + 0.08) * (row * columns < len(titles)) for row in range(rows)]
     width, height = side * columns + margin, rows * side + sum(over_row)

@@ -57,7 +57,7 @@ def pipeline(row: Sequence[Data | Step], caption: str, alt: str | None = None) -
     wide = [_width(item) for item in row]
     scale = min(LARGEST, (WIDTH - 0.1) / (sum(wide) + GAP * (len(row) - 1)))
     above = 2 * LINE + 0.3 * any(isinstance(item, Step) and item.times > 1 for item in row)
-    below = max((len(item.takes) > 0) * (0.42 + 0.75 * TALL * scale + 2 * LINE) if isinstance(item, Step)
+    below = max((len(item.takes) > 0) * (0.44 + 0.75 * TALL * scale + 2 * LINE) if isinstance(item, Step)
                 else LINE for item in row)
     height = above + TALL * scale + below + 0.1
     with styled({"figure.constrained_layout.use": False}):
@@ -123,15 +123,17 @@ class _Board:
             self.axis.text(x + wide / 2, top + k * LINE, line, fontweight=weight, **TEXT)
         if item.times > 1:
             look = {"arrowstyle": "-|>", "lw": 1.6, "color": COLOURS[1], "mutation_scale": 12}
+            # A wide box must not push the arc, whose height is a quarter of wide * bend, into the words above it
+            bend = min(0.7, 1.2 / wide)
             self.axis.annotate("", (x + 0.25 * wide, y - 0.02), (x + 0.75 * wide, y - 0.02),
-                               arrowprops=look | {"connectionstyle": "arc3,rad=0.7"})
+                               arrowprops=look | {"connectionstyle": f"arc3,rad={bend}"})
             self.axis.text(x + wide / 2, y - 0.42, f"{item.times} times", color=COLOURS[1], **TEXT)
         small = 0.75 * tall
         for k, data in enumerate(item.takes):
             each = wide / len(item.takes)
             middle = x + (k + 0.5) * each
-            self.arrow((middle, y + tall + 0.30), (middle, y + tall + 0.03))
-            self.data(data, middle - each / 2, y + tall + 0.46, each, small)
+            self.arrow((middle, y + tall + 0.27), (middle, y + tall + 0.03))
+            self.data(data, middle - each / 2, y + tall + 0.48, each, small)
 
     def arrow(self, start, end) -> None:
         look = {"arrowstyle": "-|>", "color": "#333333", "lw": 1.4, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 12}

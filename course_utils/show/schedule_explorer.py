@@ -20,10 +20,10 @@ def schedule_explorer(image: Tensor, T: int = 1000) -> Explorer:
     eps = torch.randn(image.shape, generator=seeded(0))
 
     def draw(schedule: str, t: int):
-        stops = [round(i * (T - 1) / 8) for i in range(9)]
+        stops = [round(i * (T - 1) / 5) for i in range(6)]
         with styled():
-            fig = plt.figure(figsize=(WIDTH, 4.0))
-            upper, lower = fig.subfigures(2, 1, height_ratios=[2.6, 1])
+            fig = plt.figure(figsize=(WIDTH, 4.5))
+            upper, lower = fig.subfigures(2, 1, height_ratios=[1.7, 1])
             axes = dict(zip(("abar", "snr", "now"), upper.subplots(1, 3, width_ratios=[4, 4, 3])))
             strip = lower.subplots(1, len(stops))
             for (name, made), colour, dashes in zip(schedules.items(), COLOURS, ("-", "--")):
@@ -48,7 +48,7 @@ def schedule_explorer(image: Tensor, T: int = 1000) -> Explorer:
         chosen = schedules[schedule]
         return (f"The {schedule} schedule at t = {t} of {T}: {100 * chosen.abar[t]:.1f}% of the image's variance is "
                 f"left, the signal-to-noise ratio is {chosen.snr[t]:.2g}. Two curves over t, the image at this t, "
-                "and a strip of it at nine times from clean to noise.")
+                "and a strip of it at six times from clean to noise.")
 
     controls = {
         "schedule": ipywidgets.ToggleButtons(options=list(schedules), description="Schedule"),

@@ -1,9 +1,12 @@
 """How true are GLIDE's pictures to their captions? Measures each part and writes data/recorded/glide.json.
 
-    python -m tests.bench.glide [--pictures 256] [--parts cfg clip augmentation cascade]
+    python -m tests.bench.glide [--pictures 256] [--parts cfg clip augmentation cascade cfg_wrong clip_wrong]
 
 Notebook 09 draws the file. Each row is written as soon as it is measured, and kept as long as the networks it is about
 stay the same. About half an hour on one thread; with `--pictures 8` about a minute, for trying it out.
+
+CFG and CLIP guidance take the same prompts, noises, sampler and number of steps. The parts `cfg_wrong` and `clip_wrong`
+are about a network whose weights are not shipped; train it first: python -m course_utils train glide-wrong-captions
 
 A row says of pictures of the captions of `evaluation.scenes.evaluation_scenes`:
     concept, style, ground, relation, count: the share that the independent recogniser finds true; null: none to judge
@@ -33,13 +36,14 @@ from torch.nn.functional import avg_pool2d, interpolate
 from course_utils import measure, runtime
 from course_utils.datasets.scenes import Scene, Scenes
 from course_utils.datasets.vocabulary import FAMILIAR, said
+from course_utils.diffusion import ddim
 from course_utils.evaluation.scenes import evaluate, evaluation_scenes, fidelity, render
 from course_utils.networks import load_network
 from course_utils.systems import glide
 from tests.bench.steps import fingerprint, write
 
 BATCH = 64
-STEPS = {"cfg": 20, "clip": 50, "upsampler": 10}
+STEPS = {"cfg": 20, "clip": 20, "upsampler": 10}
 SPLITS = ("test", "unseen-style", "unseen-ground", "unseen-relation")
 RECOMMENDED = 2.0
 CFG_SCALES = (1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
@@ -174,7 +178,7 @@ class Record:
         self.path, self.judges = path, prints("scene-recogniser", "glide-clip")
         self.all = {"pictures": pictures, "hardware": hardware(), "steps": STEPS, "real": {}, "chance": {}}
         if old.get("judges") == self.judges:
-            self.all |= old
+            self.all = old | {"steps": STEPS}
         self.all["judges"] = self.judges
 
     def has(self, part: str, networks: str, **what) -> bool:
@@ -235,18 +239,46 @@ def guided(record: Record, judge: Judge, part: str, networks: str, sampler: Call
 
 def cfg(record: Record, judge: Judge) -> None:
     """The base, guided without a classifier."""
-    base = glide.load("base")
     points = [(scale, "test") for scale in CFG_SCALES] + [(RECOMMENDED, split) for split in SPLITS[1:]]
-    guided(record, judge, "cfg", prints("glide-base"),
-           lambda scale: lambda texts, seed: base.sample(texts, scale, STEPS["cfg"], seed), points)
+    guided(record, judge, "cfg", prints("glide-base"), by_itself(glide.load("base")), points)
 
 
 def clip(record: Record, judge: Judge) -> None:
     """The base at its plain scale, guided by the scorer."""
-    system = glide.load("clip")
-    guided(record, judge, "clip", prints("glide-base", "glide-clip"),
-           lambda scale: lambda texts, seed: system.sample(texts, scale, STEPS["clip"], seed),
+    guided(record, judge, "clip", prints("glide-base", "glide-clip"), by_clip(glide.load("base")),
            [(scale, "test") for scale in CLIP_SCALES])
+
+
+def cfg_wrong(record: Record, judge: Judge) -> None:
+    """As `cfg`, with the network whose training captions were wrong in two cases of five."""
+    guided(record, judge, "cfg_wrong", fingerprint(wrong_folder()), by_itself(wrong_base()),
+           [(scale, "test") for scale in CFG_SCALES])
+
+
+def clip_wrong(record: Record, judge: Judge) -> None:
+    """As `clip`, with that network."""
+    guided(record, judge, "clip_wrong", f"{fingerprint(wrong_folder())} {prints('glide-clip')}", by_clip(wrong_base()),
+           [(scale, "test") for scale in CLIP_SCALES])
+
+
+def by_itself(base: glide.TextConditional) -> Callable[[float], Sampler]:
+    """Classifier-free guidance at a scale."""
+    return lambda scale: lambda texts, seed: base.sample(texts, scale, STEPS["cfg"], seed)
+
+
+def by_clip(base: glide.TextConditional) -> Callable[[float], Sampler]:
+    """CLIP guidance at a scale, of the network without guidance of its own."""
+    system = glide.ClipGuided(base, load_network("glide-clip").to(runtime.device()))
+    return lambda scale: lambda texts, seed: system.sample(texts, scale, STEPS["clip"], seed, sampler=ddim)
+
+
+def wrong_folder() -> Path:
+    """Where the training with wrong captions left its checkpoint."""
+    return runtime.data_dir() / "runs" / "glide-wrong-captions" / "checkpoint"
+
+
+def wrong_base() -> glide.TextConditional:
+    return glide.TextConditional(load_network(wrong_folder()).to(runtime.device()))
 
 
 def augmentation(record: Record, judge: Judge) -> None:
@@ -293,10 +325,10 @@ def upsampled(judge: Judge, split: str, low: Tensor, level: float) -> tuple[Tens
 
 
 def main() -> None:
-    parts = {part.__name__: part for part in (cfg, clip, augmentation, cascade)}
+    parts = {part.__name__: part for part in (cfg, clip, augmentation, cascade, cfg_wrong, clip_wrong)}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=256, help="for each row, an even number of at least 8")
-    parser.add_argument("--parts", nargs="+", default=list(parts), choices=list(parts))
+    parser.add_argument("--parts", nargs="+", default=list(parts)[:4], choices=list(parts))
     parser.add_argument("--output", type=Path, default=runtime.data_dir() / "recorded" / "glide.json")
     given = parser.parse_args()
     if given.pictures < 8 or given.pictures % 2:

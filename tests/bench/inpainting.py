@@ -1,9 +1,10 @@
 """How well is a hole filled, and for how many network calls? Measures three methods; data/recorded/inpainting.json.
 
-    python -m tests.bench.inpainting [--pictures 96] [--methods repaint palette masked-image]
+    python -m tests.bench.inpainting [--pictures 96] [--draws 4] [--methods repaint palette masked-image]
 
-Notebook 08 draws the file. Each point is written as soon as it is measured, and kept as long as its checkpoint and the
-number of pictures stay the same.
+Notebook 08 draws the file. Each setting fills the same holes several times, each time with other noise; a point holds
+the measures of each draw, so that their spread can be seen. It is written as soon as it is measured, and kept as long
+as its checkpoint and the numbers of pictures and draws stay the same.
 """
 
 from __future__ import annotations
@@ -26,13 +27,11 @@ from tests.bench.steps import fingerprint, write
 SIZE, WINDOW, BATCH = 64, 32, 64
 # The notebook makes one point again, with so many pictures
 FEW = 24
-# Fillings of the first FEW pictures, for the diversity
-FILLINGS = 3
 CHECKPOINTS = {"repaint": "photographs-64", "palette": "palette-photographs", "masked-image": "inpaint-photographs"}
 # (steps, resample): first what is compared for every kind of hole, then the curves for halves
 COMPARED = {"repaint": [(100, 1), (20, 5)], "palette": [(20, 1), (100, 1)], "masked-image": [(20, 1), (100, 1)]}
 LEARNED = [(5, 1), (10, 1), (20, 1), (50, 1), (100, 1)]
-CURVES = {"repaint": [(20, 1), (20, 2), (20, 5), (20, 10), (40, 1), (100, 1), (200, 1)],
+CURVES = {"repaint": [(20, 1), (20, 2), (20, 5), (20, 10), (100, 1), (200, 1)],
           "palette": LEARNED, "masked-image": LEARNED}
 
 
@@ -79,13 +78,20 @@ def filled(model, x0: Tensor, mask: Tensor, steps: int, resample: int, seed: int
 
 def measured(made: Tensor, x0: Tensor, mask: Tensor, others: Tensor) -> dict[str, float]:
     """The numbers of one set of fillings; `others` are real pictures that nobody filled."""
-    near, real = windows(made, mask), windows(x0, mask)
+    near, real, few = windows(made, mask), windows(x0, mask), slice(FEW)
     return {"seam": round(seam(made, x0, mask), 4),
             "texture": round(texture_distance(near, windows(others, mask)), 3),
             "fool_rate": round(fool_rate(texture_features(near), texture_features(real)), 4),
             "detail": round(detail(made, x0, mask), 4),
             "psnr": round(hole_psnr(made, x0, mask).clamp(max=60).mean().item(), 3),
-            "changed": round(((made - x0).abs() * mask).max().item() * 127.5, 3)}
+            "changed": round(((made - x0).abs() * mask).max().item() * 127.5, 3),
+            "psnr_few": round(hole_psnr(made[few], x0[few], mask[few]).clamp(max=60).mean().item(), 3),
+            "seam_few": round(seam(made[few], x0[few], mask[few]), 4)}
+
+
+def in_columns(draws: list[dict[str, float]]) -> dict[str, list[float]]:
+    """The numbers of all draws, one list for each measure."""
+    return {name: [draw[name] for draw in draws] for name in draws[0]}
 
 
 def main() -> None:
@@ -93,11 +99,12 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=list(CHECKPOINTS), choices=list(CHECKPOINTS))
     parser.add_argument("--kinds", nargs="+", default=list(masks.KINDS), choices=list(masks.KINDS))
     parser.add_argument("--pictures", type=int, default=96, help="test crops to fill, at least 50")
+    parser.add_argument("--draws", type=int, default=4, help="how often each hole is filled, at least 2")
     given = parser.parse_args()
 
     path = runtime.data_dir() / "recorded" / "inpainting.json"
     old = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    points = old["points"] if old.get("pictures") == given.pictures else []
+    points = old["points"] if (old.get("pictures"), old.get("draws")) == (given.pictures, given.draws) else []
     crops = PhotographCrops("test", SIZE, 2 * given.pictures)
     x0, others = torch.stack(list(crops)).split(given.pictures)
     holes = {kind: make(given.pictures, SIZE, runtime.seeded(0)) for kind, make in masks.KINDS.items()}
@@ -108,7 +115,8 @@ def main() -> None:
     # What real pictures get: the best that the measures can say
     real = {kind: {"texture": round(texture_distance(windows(x0, mask), windows(others, mask)), 3)}
             for kind, mask in holes.items()}
-    record = {"pictures": given.pictures, "few": FEW, "hardware": hardware, "real": real, "points": points}
+    record = {"pictures": given.pictures, "draws": given.draws, "few": FEW, "hardware": hardware, "real": real,
+              "points": points}
     for method in given.methods:
         network = fingerprint(runtime.data_dir() / "checkpoints" / CHECKPOINTS[method])
         record["points"] = [p for p in record["points"] if p["method"] != method or p["network"] == network]
@@ -120,21 +128,16 @@ def main() -> None:
                 if any(key.items() <= point.items() for point in record["points"]):
                     continue
                 began = clock()
-                made = filled(model, x0, mask, steps, resample, 0)
-                seconds = (clock() - began) / given.pictures
-                few, few_mask = x0[:FEW], mask[:FEW]
-                fillings = [made[:FEW], *(filled(model, few, few_mask, steps, resample, 7000 * i)
-                                          for i in range(1, FILLINGS))]
-                point = key | {"network": network, "calls": steps * resample, "seconds": round(seconds, 3)}
-                point |= measured(made, x0, mask, others)
-                point |= {"diversity": round(diversity(torch.stack(fillings), few_mask), 4),
-                          "psnr_few": round(hole_psnr(made[:FEW], few, few_mask).clamp(max=60).mean().item(), 3),
-                          "seam_few": round(seam(made[:FEW], few, few_mask), 4)}
+                made = torch.stack([filled(model, x0, mask, steps, resample, 1000 * i) for i in range(given.draws)])
+                seconds = (clock() - began) / made.shape[:2].numel()
+                point = key | {"network": network, "calls": steps * resample, "seconds": round(seconds, 3),
+                               "diversity": round(diversity(made, mask), 4)}
+                point |= in_columns([measured(one, x0, mask, others) for one in made])
                 record["points"].append(point)
                 write(record, path)
-                print(f"{kind:10} {method:12} {steps:3} x {resample:<2} {seconds:6.2f} s a picture  seam "
-                      f"{point['seam']:.2f}, texture {point['texture']:.1f}, detail {point['detail']:.2f}, PSNR "
-                      f"{point['psnr']:.1f}, diversity {point['diversity']:.3f}", flush=True)
+                ends = ", ".join(f"{name} {min(point[name]):.3g}..{max(point[name]):.3g}"
+                                 for name in ("seam", "texture", "detail", "psnr"))
+                print(f"{kind:10} {method:12} {steps:3} x {resample:<2} {seconds:6.2f} s a picture  {ends}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Who wins what? Measures SR3, its regression and bicubic enlargement and writes data/recorded/superres.json.
+"""Who wins what? Measures SR3, a regression and bicubic enlargement and writes data/recorded/superres.json.
 
     python -m tests.bench.superres [--crops 480]
 
@@ -66,7 +66,7 @@ def main() -> None:
 
     real, others = (torch.stack(list(PhotographCrops("test", 64, given.crops, seed))) for seed in (0, 1))
     low, textures, system = sr3.shrink(real), measure.texture_features(real), sr3.load()
-    look = pretrained()
+    trained, look = sr3.load("sr3-regression"), pretrained()
     distance = distance_to(look(others))
 
     def crowd(made: Tensor) -> dict[str, float]:
@@ -83,12 +83,14 @@ def main() -> None:
                 "grid": round(measure.grid(made, 2), 3)} | crowd(made)
 
     again = torch.stack(list(PhotographCrops("test", 64, given.crops, seed=2)))
-    network = fingerprint(runtime.data_dir() / "checkpoints" / "sr3-photographs")
+    network = " ".join(fingerprint(runtime.data_dir() / "checkpoints" / name)
+                       for name in ("sr3-photographs", "sr3-regression"))
     empty = dict.fromkeys(("psnr", "ssim", "mse", "consistency", "calls", "seconds"))
     record = {"crops": given.crops, "network": network, "steps": [],
               "methods": [{"what": "photographs"} | empty | {"grid": round(measure.grid(again, 2), 3)} | crowd(again)]}
     ways = {"bicubic": (0, lambda part, seed: sr3.enlarge(part)),
-            "regression": (1, lambda part, seed: system.regression(part)),
+            "regression": (1, lambda part, seed: trained.regression(part)),
+            "one call of SR3": (1, lambda part, seed: system.regression(part)),
             "SR3": (STEPS, lambda part, seed: system.sample(part, STEPS, seed))}
     ways |= {calls: (calls, lambda part, seed, calls=calls: system.sample(part, calls, seed)) for calls in CALLS}
     for name, (calls, make) in ways.items():

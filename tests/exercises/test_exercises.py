@@ -63,17 +63,17 @@ def test_hints_come_one_by_one_and_solutions_are_printed(notebook, name, capsys)
 
 
 def test_code_that_stops_is_reported_not_raised(capsys):
-    def unjump(xt, t, eps, abar):
+    def expected_image(xt, abar_t, images, prior):
         return xt / undefined  # noqa: F821
 
-    assert "Your code stopped with NameError" in verdict("02", "unjump", unjump, capsys)
+    assert "Your code stopped with NameError" in verdict("02", "expected_image", expected_image, capsys)
 
 
 def test_a_wrong_shape_is_named(capsys):
-    def unjump(xt, t, eps, abar):
-        return xt.flatten(1)
+    def expected_image(xt, abar_t, images, prior):
+        return xt.flatten()
 
-    assert "The shape is (4, 36); it should be (4, 1, 6, 6)" in verdict("02", "unjump", unjump, capsys)
+    assert "The shape is (9000,); it should be (3, 3000)" in verdict("02", "expected_image", expected_image, capsys)
 
 
 def test_a_wrong_type_is_named(capsys):

@@ -243,6 +243,15 @@ def test_a_notebook_becomes_a_script(good, tmp_path):
     assert "print(6 * 7)" in (tmp_path / "03_architecture.py").read_text()
 
 
+def test_a_notebook_becomes_a_page_that_keeps_its_descriptions(good, tmp_path):
+    """README says which template; that of JupyterLab, the default, leaves alternative texts out."""
+    execute_once(good)
+    options = ["--to", "html", "--template", "classic", "--output-dir", str(tmp_path)]
+    command = [sys.executable, "-m", "nbconvert", *options]
+    assert subprocess.run([*command, str(good)], capture_output=True).returncode == 0
+    assert 'alt="a dot"' in (tmp_path / "03_architecture.html").read_text(encoding="utf-8")
+
+
 def test_a_home_that_cannot_be_written_is_not_the_notebooks_fault(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: False)
     path = notebook_helpers.write(tmp_path / "plot.ipynb", "import os\nprint(os.environ['MPLCONFIGDIR'])")

@@ -70,7 +70,7 @@ def hub(monkeypatch):
 
     def holds(pipeline, **names) -> dict:
         asked = []
-        monkeypatch.setattr(runtime, "need_hub", asked.append)
+        monkeypatch.setattr(runtime, "need_hub", lambda what, **_: asked.append(what))
         monkeypatch.setattr(type(pipeline), "from_pretrained",
                             lambda repository, **options: asked.append(repository) or pipeline)
         return {"torch": torch, "runtime": runtime, "seeded": seeded, "where": torch.device("cpu"),
@@ -236,7 +236,7 @@ def test_openai_glide(monkeypatch):
         create_model_and_diffusion=lambda text_ctx, part: (parts[part], None))
     download = SimpleNamespace(load_checkpoint=lambda part, where: parts[part].state_dict())
     monkeypatch.setitem(sys.modules, "glide_text2im", SimpleNamespace(model_creation=creation, download=download))
-    monkeypatch.setattr(runtime, "need_hub", lambda *what: asked.append(what))
+    monkeypatch.setattr(runtime, "need_hub", lambda *what, **_: asked.append(what))
     scope = {"torch": torch, "runtime": runtime, "seeded": seeded, "where": torch.device("cpu"), "show": Shown(),
              "Prediction": Prediction, "samplers": samplers, "NoiseSchedule": NoiseSchedule,
              "schedule": NoiseSchedule.cosine(), "interpolate": nn.functional.interpolate}

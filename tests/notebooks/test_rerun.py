@@ -39,8 +39,6 @@ def rerun(path) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_any_cell_can_be_run_again(path):
-    if notebook_checks.Notebook(path).one_path:
-        pytest.skip("still on the older anatomy")
     assert rerun(path) == []
 
 

@@ -1,5 +1,9 @@
 """Figures and widgets: alt text, captions, sizes, callbacks and static twins."""
 
+import os
+import subprocess
+import sys
+
 import matplotlib.pyplot as plt
 import pytest
 import torch
@@ -9,6 +13,7 @@ from course_utils.diffusion import GaussianMixture, NoiseSchedule, ideal_denoise
 from course_utils.runtime import seeded
 from course_utils.show.molecule_box import STRENGTHS, MoleculeBox
 from course_utils.show.schedule_explorer import schedule_explorer
+from tests.conftest import ROOT
 from tests.show.conftest import picture_of
 
 CALLS = {
@@ -170,3 +175,11 @@ def test_axes_of_a_grid_too(shown):
 def test_a_title_with_dollars_is_text(shown):
     show.images(torch.zeros(1, 1, 8, 8), "caption", "alt", titles=[r"costs $\foo$ and $"])
     assert picture_of(shown[0])
+
+
+def test_a_figure_needs_no_screen():
+    """MPLBACKEND of another program: figures are written, never opened in a window."""
+    code = "import torch; from course_utils import show; show.images(torch.zeros(1, 1, 8, 8), 'caption', 'alt')"
+    outside = {name: value for name, value in os.environ.items() if name != "DISPLAY"} | {"MPLBACKEND": "TkAgg"}
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=outside, capture_output=True, text=True)
+    assert result.returncode == 0 and "image/jpeg" in result.stdout, result.stderr

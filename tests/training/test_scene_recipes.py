@@ -16,7 +16,14 @@ from course_utils.networks import NoisyCLIP, SceneRecogniser
 from course_utils.runtime import seeded
 from course_utils.training import train
 from course_utils.training.recipes import glide as recipes
-from course_utils.training.recipes.glide import GLIDECLIP, LENGTH, GLIDEBase, GLIDEInpaint, GLIDEUpsampler
+from course_utils.training.recipes.glide import (
+    GLIDECLIP,
+    LENGTH,
+    GLIDEBase,
+    GLIDEInpaint,
+    GLIDEUpsampler,
+    GLIDEWrongCaptions,
+)
 from course_utils.training.recipes.scene_recogniser import SceneRecogniserRecipe
 from tests.tiny import VOCABULARY, reader
 
@@ -159,3 +166,21 @@ def test_the_base_meets_one_wording_first_and_then_all():
     tested = {seen: [scene.caption for scene in GLIDEBase().scenes(50, seeded(1), "test", seen)] for seen in said_of}
     assert tested[0] == tested[GLIDEBase.plain], "it is always measured with all wordings"
     assert GLIDEInpaint.plain == 0, "and goes on with them"
+
+
+def test_two_captions_in_five_belong_to_other_images():
+    """The images and the set of captions are those of the base; only who has which is not."""
+    right, wrong = GLIDEWrongCaptions(), GLIDEWrongCaptions()
+    right.wrong = 0
+    batches = [recipe.batch(400, seeded(2)) for recipe in (right, wrong)]
+    assert all(torch.equal(batches[0][name], batches[1][name]) for name in ("x0", "xt", "t"))
+    captions = [batch["tokens"] for batch in batches]
+    moved = (captions[0] != captions[1]).any(1).float().mean()
+    assert 0.3 < moved < 0.45
+    assert sorted(captions[0].tolist()) == sorted(captions[1].tolist())
+
+
+def test_a_network_with_wrong_captions_starts_from_the_base_and_learns():
+    recipe = GLIDEWrongCaptions()
+    network = recipe.network()
+    assert network.training and all(parameter.requires_grad for parameter in network.parameters())

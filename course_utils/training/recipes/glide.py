@@ -26,6 +26,13 @@ from course_utils.training.recipe import DiffusionRecipe
 
 # Words of the longest caption
 LENGTH = 28
+# Of the samples that are recorded with `glide-wrong-captions`
+PROMPTS = (
+    "a panda in sticker style on a blue background", "an outlined castle on a pink background",
+    "a flat penguin on an orange background", "a flat rocket on a navy background",
+    "a lion in sticker style on a teal background", "a flat ghost above a flat pizza on a purple background",
+    "a flat house left of a flat pine tree on a blue background", "a flat sun above a flat car on a navy background")
+PREVIEW_SCALES = (1.0, 2.0, 3.0, 5.0)
 
 
 def data_of(shares: tuple[float, float, float]) -> str:
@@ -114,6 +121,34 @@ class GLIDEBase(SceneRecipe):
                               for i in range(0, len(scenes), 64)])
             found |= means(evaluate(recogniser, made, said(scenes)), split)
         return found
+
+
+class GLIDEWrongCaptions(GLIDEBase):
+    """The base goes on with two captions in five exchanged between images: what guidance is good for (notebook 09)."""
+
+    name = "glide-wrong-captions"
+    wrong = 0.4
+    data = f"{SceneRecipe.data}; {wrong:.0%} of the captions belong to other images"
+    images, lr, plain = 14_000, 5e-4, 0
+
+    def network(self) -> TextUNet:
+        return load_network("glide-base").requires_grad_(True).train()
+
+    def batch(self, n: int, generator: torch.Generator, images_seen: int = 0,
+              split: str = "train") -> dict[str, Tensor]:
+        batch = super().batch(n, generator, images_seen, split)
+        wrong = torch.rand(n, generator=generator, device=generator.device) < self.wrong
+        batch["tokens"][wrong] = batch["tokens"][wrong].roll(1, dims=0)
+        return batch
+
+    def preview(self, network: TextUNet) -> Tensor:
+        """Rows of the same eight prompts and noises, one for each guidance scale."""
+        base = glide.TextConditional(network)
+        return torch.cat([base.sample(PROMPTS, scale, seed=1) for scale in PREVIEW_SCALES])
+
+    def measures(self, network: TextUNet) -> dict[str, float]:
+        """The loss: how true samples are at which guidance scale is measured by tests/bench/glide.py."""
+        return SceneRecipe.measures(self, network)
 
 
 class GLIDEUpsampler(SceneRecipe):

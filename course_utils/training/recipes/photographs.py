@@ -13,7 +13,7 @@ from course_utils.measure import consistency, fool_rate, grid, psnr, seam, ssim,
 from course_utils.networks import UNet, device_of, load_network, widened
 from course_utils.runtime import seeded
 from course_utils.systems import inpainting, sr3
-from course_utils.systems.model import Model, noised
+from course_utils.systems.model import SCHEDULE, Model, noised
 from course_utils.systems.unconditional import Unconditional
 from course_utils.training.recipe import DiffusionRecipe
 
@@ -90,6 +90,35 @@ class SR3Photographs(PhotographRecipe):
                       f"texture_{what}": round(texture_distance(made, others), 2),
                       f"fool_rate_{what}": round(fool_rate(texture_features(made), real), 3)}
         return found
+
+
+class SR3Regression(SR3Photographs):
+    """SR3's network, trained on for the mean alone, the paper's baseline: one call, with xt always zero."""
+
+    name, images, lr = "sr3-regression", 40_000, 5e-4
+
+    def network(self) -> UNet:
+        return load_network("sr3-photographs").requires_grad_(True).train()
+
+    def examples(self, x0: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        end = torch.full((len(x0),), SCHEDULE.T - 1, device=x0.device)
+        return {"x0": x0, "xt": torch.zeros_like(x0), "t": end, "abar": SCHEDULE.at(end, x0).flatten(),
+                "seed": torch.zeros_like(end), "image": sr3.enlarge(sr3.shrink(x0))}
+
+    def preview(self, network: UNet) -> Tensor:
+        """Rows of eight: enlarged small images, the regression, the originals."""
+        x0 = self.held_out(8)
+        low = sr3.shrink(x0)
+        return torch.cat([sr3.enlarge(low), sr3.SR3(network).regression(low).cpu(), x0])
+
+    def measures(self, network: UNet) -> dict[str, float]:
+        """On test photographs: how near the regression and bicubic enlargement come to the originals."""
+        system, x0 = sr3.SR3(network), self.held_out(128)
+        low = sr3.shrink(x0)
+        made = {"regression": system.regression(low).cpu(), "bicubic": sr3.enlarge(low)}
+        return self.held_out_loss(network) | {
+            f"{measure.__name__}_{what}": round(measure(images, x0).mean().item(), digits)
+            for what, images in made.items() for measure, digits in ((psnr, 2), (ssim, 4))}
 
 
 class Photographs64(PhotographRecipe):

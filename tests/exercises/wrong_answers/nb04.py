@@ -1,24 +1,12 @@
 """Wrong answers to the exercises of notebook 04."""
 
-_V = "def x0_from_v(xt, v, abar_t):\n    a = abar_t\n    return "
 _M = "def min_snr_weight(snr, gamma):\n    return "
-_D = ("def ddim_step(xt, x0, abar_t, abar_s, eta, fresh):\n    eps = (xt - abar_t.sqrt() * x0) / (1 - abar_t).sqrt()\n"
-      "    sigma = eta * ((1 - abar_s) / (1 - abar_t) * (1 - abar_t / abar_s)).sqrt()\n    return ")
-_E = "def follow(average, now, decay):\n    return "
+_D = "def ddim_step(xt, v, a, b):\n    "
+_X, _E = "x0 = a.sqrt() * xt - (1 - a).sqrt() * v\n    ", "eps = (1 - a).sqrt() * xt + a.sqrt() * v\n    "
+_R = "return b.sqrt() * x0 + (1 - b).sqrt() * eps"
 _F = "def frechet_1d(mean_a, std_a, mean_b, std_b):\n    return "
 
 WRONG = {
-    "network_calls": {20: "four batches", 1280: "noisy images", 4: "number of batches", 4000: "skips",
-                      64000: "skips", 84: "before the first", 16: "batches", 21: "batches"},
-    "x0_from_v": {
-        _V + "(1 - a).sqrt() * xt + a.sqrt() * v": "That is eps",
-        _V + "a.sqrt() * xt + (1 - a).sqrt() * v": "sign of v",
-        _V + "(1 - a).sqrt() * xt - a.sqrt() * v": "swapped",
-        _V + "a * xt - (1 - a) * v": "square roots",
-        _V + "(xt - (1 - a).sqrt() * v) / a.sqrt()": "in place of v",
-        _V + "-v / (1 - a).sqrt()": "eps were zero",
-        _V + "xt - v": "eliminate eps",
-    },
     "min_snr_weight": {
         _M + "snr.clamp(max=gamma)": "weight on the error of x0",
         _M + "snr.clamp(max=gamma) / (snr + 1)": "predicts v",
@@ -30,28 +18,27 @@ WRONG = {
         _M + "snr": "Divide",
     },
     "ddim_step": {
-        _D + "abar_s.sqrt() * x0 + (1 - abar_s).sqrt() * eps": "does not use eta",
-        _D + "abar_s.sqrt() * x0 + (1 - abar_s).sqrt() * eps + sigma * fresh": "without removing old noise",
-        _D + "abar_s.sqrt() * x0 + (1 - abar_s).sqrt() * fresh": "All noise is fresh",
-        _D.replace(" / (1 - abar_t).sqrt()\n", "\n")
-        + "abar_s.sqrt() * x0 + (1 - abar_s - sigma**2).sqrt() * eps + sigma * fresh": "forgot to divide",
-        _D.replace("eps = (xt - abar_t.sqrt() * x0) / (1 - abar_t)", "eps = (xt - abar_s.sqrt() * x0) / (1 - abar_s)")
-        + "abar_s.sqrt() * x0 + (1 - abar_s - sigma**2).sqrt() * eps + sigma * fresh": "you used abar_s",
-        _D + "abar_t.sqrt() * x0 + (1 - abar_t - sigma**2).sqrt() * eps + sigma * fresh": "swapped",
-        _D.replace("(1 - abar_t / abar_s)).sqrt()", "(1 - abar_t / abar_s))")
-        + "abar_s.sqrt() * x0 + (1 - abar_s - sigma**2).sqrt() * eps + sigma * fresh": "over both factors",
-        _D.replace(" * (1 - abar_t / abar_s)).sqrt()", ").sqrt()")
-        + "abar_s.sqrt() * x0 + (1 - abar_s - sigma**2).sqrt() * eps + sigma * fresh": "last factor",
-        _D + "x0": "Three parts",
+        _D + _X + "return x0": "That is the predicted x0",
+        _D + "x0, eps = (xt - (1 - a).sqrt() * v) / a.sqrt(), v\n    " + _R: "whose output is eps",
+        _D + _X.replace(" - (1", " + (1") + _E + _R: "wrong in x0",
+        _D + _X + _E.replace("+", "-") + _R: "wrong in eps",
+        _D + _X + _E + "return b.sqrt() * eps + (1 - b).sqrt() * x0": "swapped",
+        _D + _X + _E + "b = a\n    " + _R: "With one abar",
+        _D + "a, b = b, a\n    " + _X + _E + _R: "t and s are exchanged",
+        _D + "a = b\n    " + _X + _E + _R: "you get xt again",
+        _D + (_X + _E + _R).replace(".sqrt()", ""): "square roots",
+        _D + _X + _E + "return x0 + eps": "Three lines",
     },
-    "follow": {
-        _E + "(1 - decay) * average + decay * now": "swapped",
-        _E + "average + (1 - decay) * now": "sum to 1",
-        _E + "decay * average + now": "`now` must be multiplied",
-        _E + "(average + now) / 2": "plain mean",
-        _E + "decay * average": "shrinks to 0",
-        _E + "average + (1 - decay) * (average - now)": "move away",
-        _E + "now": "1 - decay times the weights now",
+    "without_noise": {
+        (0.0, "a"): "No grain", (0.02, "c"): "almost nothing", (0.0, "d"): "good images", (1.0, "b"): "near 1",
+        (0.89, "b"): "*with* fresh noise", (0.5, "b"): "Neither",
+        (0.3, "b"): "Neither", (265.0, "b"): "between 0 and 1", ("b", 0.0): "one of the letters",
+        0.0: "Give both",
+    },
+    "diagnosis": {
+        ("t ignored", 500): "to the right", ("t ignored", 100): "to the left", ("t ignored", 2000): "in 0..999",
+        ("t ignored", True): "in 0..999", ("eps rounded", 325): "near t = 999", ("3 steps", 325): "no sampler",
+        ("schedule", 325): "at the ends", ("noise", 325): "one of t ignored", 325: "Give both",
     },
     "frechet_1d": {
         _F + "(mean_a - mean_b)**2 + abs(std_a**2 - std_b**2)": "not var_a",
