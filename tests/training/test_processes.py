@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from course_utils import runtime
 from course_utils.networks import training_record
 from course_utils.training.run import Run
 from tests.conftest import ROOT
@@ -56,7 +57,7 @@ def test_two_trainings_beside_each_other_are_stopped_by_signals(tmp_path):
         images = Run(tmp_path / name).load()[1]["images"]
         assert (tmp_path / f"{name}.out").read_text() == (
             f"Stopped at {images:,} images, and saved. To go on:\n"
-            f"  python -m course_utils train tiny --resume --folder {tmp_path / name}\n")
+            f"  {runtime.command('train', 'tiny', '--resume', '--folder', tmp_path / name)}\n")
         assert images >= 80 and "Traceback" not in (tmp_path / f"{name}.err").read_text()
 
 
