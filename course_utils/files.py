@@ -33,7 +33,7 @@ def verified(relative: str) -> Path:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
         if found != expected:
             raise DataError(f"data/{relative} is damaged: its SHA-256 begins with {found[:12]}, but {SUMS} says "
-                            f"{expected[:12]}. {restore(relative)}")
+                            f"{expected[:12]}. {restore(relative)} If it is yours: python data/build/sums.py")
         _known_good.add(key)
     return path
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from course_utils.authoring import notebook_file, project
-from course_utils.authoring.execute import DEEPER, MAX_BYTES, sections
+from course_utils.authoring.execute import DEEPER, MAX_BYTES, deeper, sections
 from course_utils.authoring.setup_cell import FIRST_LINE, badge, setup_cell
 
 NAMES = [
@@ -54,9 +54,7 @@ class Notebook:
 
     def paths(self) -> tuple[list[dict], list[dict]]:
         """The cells of the main path, and those from "Going deeper" on."""
-        begins = (i for i, cell in enumerate(self.cells)
-                  if cell["cell_type"] == "markdown" and cell["source"].startswith(DEEPER))
-        end = next(begins, len(self.cells))
+        end = deeper(self.cells)
         return self.cells[:end], self.cells[end:]
 
     def outputs(self) -> Iterator[tuple[str, list[dict]]]:
@@ -194,10 +192,10 @@ def words(text: str) -> int:
 
 def going_deeper(notebook: Notebook) -> list[str]:
     """Sections of their own, folded when the notebook is opened, each with what it answers and what it needs."""
-    _, deeper = notebook.paths()
+    _, below = notebook.paths()
     heads = sections(notebook.cells)
     found = [] if heads else ["'Going deeper' has no section '### ...'"]
-    if heads and deeper[1]["id"] != heads[0]["id"]:
+    if heads and below[1]["id"] != heads[0]["id"]:
         found.append("'Going deeper' has cells before its first section")
     for cell in heads:
         title = cell["source"].splitlines()[0]
@@ -207,7 +205,7 @@ def going_deeper(notebook: Notebook) -> list[str]:
             found.append(f"'{title}' is not folded: run `make notebook`")
     if notebook.content["metadata"].get("colab", {}).get("collapsed_sections", []) != [cell["id"] for cell in heads]:
         found.append("not all deeper sections are folded in Colab: run `make notebook`")
-    inside = [line for cell in deeper[1:] if cell["cell_type"] == "markdown" and cell not in heads
+    inside = [line for cell in below[1:] if cell["cell_type"] == "markdown" and cell not in heads
               for line in cell["source"].splitlines() if re.match(r"#{1,3} ", line)]
     return found + [f"'{line}' must begin a cell of its own, as '### ...'" for line in inside]
 

@@ -79,9 +79,15 @@ def clean(notebook: dict) -> dict:
 
 def sections(cells: list[dict]) -> list[dict]:
     """The cells that begin a section "### ..." of "Going deeper"; JupyterLab and Colab open with them folded."""
-    heads = [i for i, cell in enumerate(cells) if cell["cell_type"] == "markdown" and cell["source"].startswith(DEEPER)]
-    after = cells[heads[0] + 1:] if heads else []
-    return [cell for cell in after if cell["cell_type"] == "markdown" and cell["source"].startswith("### ")]
+    return [cell for cell in cells[deeper(cells) :]
+            if cell["cell_type"] == "markdown" and cell["source"].startswith("### ")]
+
+
+def deeper(cells: list[dict]) -> int:
+    """Where the main path ends: the index of the heading "Going deeper", or the number of cells without one."""
+    begins = (i for i, cell in enumerate(cells)
+              if cell["cell_type"] == "markdown" and cell["source"].startswith(DEEPER))
+    return next(begins, len(cells))
 
 
 def thumbnail(notebook: dict, path: Path) -> None:

@@ -93,13 +93,13 @@ def opened(source: bytes | str | Path) -> torch.Tensor:
     # A decoder may raise any exception on a damaged file
     except Exception as error:
         reason = "it is no image" if isinstance(error, UnidentifiedImageError) else str(error)
-        if heic:
+        if heic and not find_spec("pillow_heif"):
             reason = "it is a HEIC file, the format of iPhones, which needs the package pillow-heif"
         raise ValueError(f"this file cannot be read ({reason}). Give an intact JPEG, PNG or WebP file of at most "
                          f"{MEGAPIXELS} megapixels.") from error
     if opened_image is None:
         raise ValueError(f"this image has {megapixels:.0f} megapixels; at most {MEGAPIXELS} are read. Downscale it "
-                         "first; a long side of 512 pixels is enough.")
+                         "first; a short side of 512 pixels is enough.")
     return _to_tensor(opened_image)
 
 

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from course_utils.diffusion.denoise import Denoiser, Prediction
 from course_utils.diffusion.schedule import NoiseSchedule
-from course_utils.runtime import whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +169,7 @@ def _even_in_noise(schedule: NoiseSchedule, steps: int) -> list[int]:
 
 
 def _times(schedule: NoiseSchedule, steps: int | None) -> list[int]:
-    return schedule.timesteps(schedule.T if steps is None else whole(steps, "steps"))
+    return schedule.timesteps(schedule.T if steps is None else steps)
 
 
 def _pairs(times: list[int]) -> list[tuple[int, int]]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from course_utils.runtime import whole
+
 
 @dataclass(frozen=True, eq=False)
 class NoiseSchedule:
@@ -98,6 +100,7 @@ class NoiseSchedule:
 
     def timesteps(self, steps: int) -> list[int]:
         """`steps` times from T-1 down to 0, evenly spread, for samplers that skip. ValueError outside 1..T."""
+        steps = whole(steps, "steps")
         if not 1 <= steps <= self.T:
             raise ValueError(f"steps must lie in 1..{self.T}, the length of the schedule; got {steps}.")
         return torch.linspace(self.T - 1, 0, steps, dtype=torch.float64).round().long().tolist()

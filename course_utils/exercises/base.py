@@ -117,15 +117,15 @@ def number(mistakes: dict[float, str], right: float, otherwise: str, tolerance: 
     return grade
 
 
-def choice(right: str, mistakes: dict[str, str]) -> Callable:
-    """A grader for one of several named answers: `right`, or feedback for each of the others."""
+def choice(right: str, mistakes: dict[str, str], otherwise: str | None = None) -> Callable:
+    """A grader for one of several named answers: `right`, feedback for each of the others, or `otherwise`."""
 
     def grade(answer) -> str | None:
         said = answer.strip().lower() if isinstance(answer, str) else answer
         if said == right:
             return None
         names = ", ".join(repr(name) for name in sorted([right, *mistakes]))
-        return mistakes.get(said) or f"Answer with one of {names}."
+        return mistakes.get(said) or otherwise or f"Answer with one of {names}."
 
     return grade
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from course_utils.diffusion import NoiseSchedule, ideal_denoiser
-from course_utils.exercises.base import Exercise, number, tensors
+from course_utils.exercises.base import Exercise, choice, number, tensors
 from course_utils.runtime import seeded
 
 
@@ -70,18 +70,6 @@ def broken_samples(images: Tensor) -> Tensor:
             x = schedule.posterior(denoiser(x, t).x0, x, t)[0]
         runs.append(x)
     return torch.cat(runs)
-
-
-def _grade_mistake(answer) -> str | None:
-    letter = answer.strip().lower() if isinstance(answer, str) else answer
-    return {
-        "a": "Try it: pure_noise / 2 as the start. The fresh noise of the first steps soon makes up for it, and "
-             "different clothes appear.",
-        "b": None,
-        "c": "Try it: put 1 - alpha for the variance. Different clothes appear, with a trace of noise.",
-        "d": "Close: a shared noise also makes all images of one run alike. But another seed would give other clothes, "
-             "and here both runs are the same.",
-    }.get(letter, 'Give one of the letters "a", "b", "c" and "d".')
 
 
 def _grade_schedule(make) -> str | None:
@@ -183,7 +171,13 @@ EXERCISES = [
     ),
     Exercise(
         name="mistake",
-        grade=_grade_mistake,
+        grade=choice("b", {
+            "a": "Try it: pure_noise / 2 as the start. The fresh noise of the first steps soon makes up for it, and "
+                 "different clothes appear.",
+            "c": "Try it: put 1 - alpha for the variance. Different clothes appear, with a trace of noise.",
+            "d": "Close: a shared noise also makes all images of one run alike. But another seed would give other "
+                 "clothes, and here both runs are the same.",
+        }, otherwise='Give one of the letters "a", "b", "c" and "d".'),
         hints=(
             "Eight different starts and one result: what can make a sampler forget where it started?",
             "Both runs give the same garment, so the randomness of the run plays no part at all.",

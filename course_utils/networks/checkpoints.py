@@ -13,14 +13,14 @@ from course_utils import files, runtime
 from course_utils.networks.weights import Network
 
 
-class NetworkError(RuntimeError):
+class NetworkError(files.DataError):
     """A checkpoint is missing, damaged or of another kind; the message says what to do."""
 
 
 def load_network(name: str | Path) -> nn.Module:
     """The network of a checkpoint, by its name in data/checkpoints or by its folder, ready to be used (eval mode).
 
-    Raises NetworkError when it is missing or damaged, DataError when a shipped one is not as it was shipped.
+    Raises NetworkError when it is missing or damaged, or when a shipped one is not as it was shipped.
     """
     folder = _folder(name)
     try:
@@ -28,8 +28,10 @@ def load_network(name: str | Path) -> nn.Module:
         kind = Network.kinds[training_record(name)["network"]]
         network = kind(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
         load_model(network, folder / "model.safetensors")
-    except (NetworkError, files.DataError):
+    except NetworkError:
         raise
+    except files.DataError as error:
+        raise NetworkError(str(error)) from error
     except (SafetensorError, RuntimeError, TypeError, ValueError, OSError) as error:
         raise NetworkError(f"the checkpoint in {folder} is damaged ({str(error).splitlines()[0]}). {_restore(name)}"
                            ) from error

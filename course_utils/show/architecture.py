@@ -8,7 +8,7 @@ from itertools import groupby
 import torch
 from torch import Tensor, nn
 
-from course_utils.show.figures import WIDTH, draw_image, figure, plt, styled
+from course_utils.show.figures import WIDTH, draw_image, figure, plt, sizes, styled
 
 # A fill for each kind of part, light enough for black text; in greyscale prints the names tell them apart
 FILLS = {"Conv2d": "#DCEAF5", "ResidualBlock": "#FBE3CF", "TransformerBlock": "#D3EFE4", "TimeEmbedding": "#F6E3EE"}
@@ -69,7 +69,7 @@ def architecture(rows: list[dict], caption: str, alt: str | None = None, text_en
 def shape(row: dict) -> str:
     """The output shape of a row's part for one image, as text: "16 x 16 x 64", "64 tokens x 192", "192"."""
     output = row["outputs"][0][0]
-    return f"{len(output)} tokens x {output.shape[1]}" if output.ndim == 2 else _sizes(output)
+    return f"{len(output)} tokens x {output.shape[1]}" if output.ndim == 2 else sizes(output)
 
 
 class _U:
@@ -249,12 +249,12 @@ class _U:
             draw_image(axis, image)
             look = {"fontsize": 8.5, "va": "center", "ha": "left" if side == "in" else "right"}
             aside = 1 if side == "in" else -1
-            self.axis.text(middle + aside * (tall / 2 + 0.08), 0.08 + tall / 2, f"{side}:\n{_sizes(image)}", **look)
+            self.axis.text(middle + aside * (tall / 2 + 0.08), 0.08 + tall / 2, f"{side}:\n{sizes(image)}", **look)
             ends = ((middle, 0.1 + tall), (middle, y))
             self._arrow(*(ends if side == "in" else ends[::-1]))
             if entering.shape != image.shape:
                 how = "unshuffled" if side == "in" else "to be shuffled"
-                self.axis.text(middle + 0.08 * aside, (0.1 + tall + y) / 2, f"{how}: {_sizes(entering)}", **look)
+                self.axis.text(middle + 0.08 * aside, (0.1 + tall + y) / 2, f"{how}: {sizes(entering)}", **look)
 
     def describe(self) -> str:
         """The alt text of the drawing."""
@@ -286,11 +286,6 @@ def _vectors(row: dict) -> list[Tensor]:
 def _height(tensors: list[Tensor]) -> int:
     """Height of the first image (B, C, H, W) among them; 0 when there is none."""
     return next((x.shape[-2] for x in tensors if x.ndim == 4), 0)
-
-
-def _sizes(x: Tensor) -> str:
-    """Height x width x channels of an image (C, H, W), or the length of a vector, as text."""
-    return " x ".join(map(str, (*x.shape[1:], len(x))))
 
 
 def _count(n: int) -> str:

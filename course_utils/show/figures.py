@@ -178,6 +178,11 @@ def draw_image(axis, image: Tensor) -> None:
     axis.axis("off")
 
 
+def sizes(x: Tensor) -> str:
+    """Height x width x channels of an image (C, H, W), or the length of a vector, as text."""
+    return " x ".join(map(str, (*x.shape[1:], len(x))))
+
+
 def _frame(axis, name: str, corners, shape) -> None:
     """Draw a named bounding box (left, top, right, bottom) in [0, 1] on an image of this shape."""
     left, top, right, bottom = (value * shape[-1 - i % 2] - 0.5 for i, value in enumerate(corners))

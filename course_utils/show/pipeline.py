@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from course_utils.show.figures import COLOURS, WIDTH, draw_image, draw_points, figure, plt, styled
+from course_utils.show.figures import COLOURS, WIDTH, draw_image, draw_points, figure, plt, sizes, styled
 
 Data = tuple[str, "Tensor | str"]  # a name, and an image (C, H, W), a cloud of points (N, 2), any other tensor, a text
 FILLS = {"network": "#FBE3CF", "rule": "#EEEEEE", "data": "#DCEAF5"}
@@ -158,7 +158,7 @@ def _shape(value) -> str:
         return ""
     if _kind(value) == "points":
         return f"{len(value):,} points"
-    return " x ".join(map(str, (*value.shape[1:], len(value)) if _kind(value) == "image" else value.shape))
+    return sizes(value) if _kind(value) == "image" else " x ".join(map(str, value.shape))
 
 
 def _said(item: Data) -> str:

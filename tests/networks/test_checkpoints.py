@@ -225,6 +225,9 @@ def test_a_shipped_checkpoint_that_was_changed_is_not_loaded(tmp_path, monkeypat
     path.unlink()
     with pytest.raises(DataError, match="model.safetensors is missing"):
         load_network(name)
+    # What asks for a network that may be missing catches one kind of error
+    with pytest.raises(NetworkError):
+        load_network(name)
 
 
 def test_a_checkpoint_of_your_own_needs_no_sum(tmp_path, monkeypatch):
