@@ -286,14 +286,20 @@ def tree(tmp_path) -> Path:
     return tmp_path
 
 
+def make(folder, *arguments: str, **settings: str) -> str:
+    """What make prints, also where these tests were themselves started by make."""
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(["make", *arguments], cwd=folder, env=outside | settings, capture_output=True, text=True)
+    return done.stdout
+
+
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 def test_make_does_not_trust_an_environment_whose_python_is_gone(tree):
     (tree / ".venv" / "bin" / "python").symlink_to(sys.executable)
-    plan = subprocess.run(["make", "-n", "lab"], cwd=tree, capture_output=True, text=True).stdout
-    assert "pip install" not in plan
+    assert "pip install" not in make(tree, "-n", "lab")
     (tree / ".venv" / "bin" / "python").unlink()
     (tree / ".venv" / "bin" / "python").symlink_to("/gone")
-    plan = subprocess.run(["make", "-n", "lab"], cwd=tree, capture_output=True, text=True).stdout
+    plan = make(tree, "-n", "lab")
     assert "pip install" in plan and "venv --clear" in plan
 
 
@@ -301,9 +307,7 @@ def test_make_does_not_trust_an_environment_whose_python_is_gone(tree):
 def test_make_shields_its_environment_from_settings_of_pip_and_python(tree):
     with open(tree / "Makefile", "a") as stream:
         stream.write("\nshow:\n\t@echo $$PIP_USER $$PYTHONPATH. $$PIP_TARGET.\n")
-    outside = {**os.environ, "PIP_USER": "1", "PYTHONPATH": "/old", "PIP_TARGET": "/else"}
-    said = subprocess.run(["make", "show"], cwd=tree, env=outside, capture_output=True, text=True).stdout
-    assert said == "0 . .\n"
+    assert make(tree, "show", PIP_USER="1", PYTHONPATH="/old", PIP_TARGET="/else") == "0 . .\n"
 
 
 def test_the_doctor_can_speak_on_a_console_without_hangul(tmp_path):
