@@ -161,7 +161,8 @@ EXERCISES = [
         solution="# The mask was inverted in the condition alone. masked_image(cow, 1 - cow_mask) shows the\n"
                  "# network the cow and hides the meadow; pasting with cow_mask left the known pixels unchanged\n"
                  'cause = "leak"',
-        means="The condition held the pixels that the network should invent: its mask was inverted, that of the "
-              "pasting was not. Such a leak makes every measure better. A number that is too good is a reason to look.",
+        means="Section 4's bug once more: the mask was inverted, but in the condition alone, so no test of the kept "
+              "pixels sees it. The condition held the pixels that the network should invent. Such a leak makes every "
+              "measure better. A number that is too good is a reason to look.",
     ),
 ]
