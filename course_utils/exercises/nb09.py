@@ -37,17 +37,14 @@ def _losses_of_pairs(scores: Tensor) -> Tensor:
 
 
 def _decided(answer) -> str | None:
-    if not isinstance(answer, dict) or set(answer) != {"things", "background", "order"}:
-        return "The answer must be a dict with the keys things, background and order."
+    if not isinstance(answer, dict) or set(answer) != {"thing", "background", "style"}:
+        return "The answer must be a dict with the keys thing, background and style."
     if not set(answer.values()) <= {"tokens", "pooled"}:
         return 'Each value must be "tokens" or "pooled".'
-    for part in ("things", "background"):
+    for part, where in (("thing", "pairs 1 and 2"), ("background", "pairs 1 and 2"), ("style", "pair 3")):
         if answer[part] != "pooled":
-            return (f"Look at {part} in pairs 1 and 2: tokens and pooled embedding are of different captions. Which of "
+            return (f"Look at the {part} in {where}: tokens and pooled embedding are of different captions. Which of "
                     f"the two captions names the {part} that you see?")
-    if answer["order"] != "tokens":
-        return ("Look at pair 3: both captions have the same words, so their pooled embeddings are nearly the same. "
-                "Who is on the left in the images, and which caption says so?")
     return None
 
 
@@ -139,11 +136,11 @@ EXERCISES = [
         name="decided_by",
         grade=_decided,
         hints=("In pairs 1 and 2 the two captions differ in thing and background. Whose thing, whose background?",
-               "In pair 3 both captions have the same words. A bag of words cannot tell them apart; the tokens can."),
-        solution='decided_by = {"things": "pooled", "background": "pooled", "order": "tokens"}',
-        means="In this small network the pooled embedding says *what*, the tokens say *where*. The short cut, a sum of "
-              "words, was learned first, and little was left for attention to do but the order. A network whose pooled "
-              "embedding knows less must look up more.",
+               "In pair 3 they differ in the style alone. Are there thick outlines in the image?"),
+        solution='decided_by = {"thing": "pooled", "background": "pooled", "style": "pooled"}',
+        means="In this small network the pooled embedding says *what*, the tokens only *where*. So a map of attention "
+              "shows where a network looks, not what decides: only an experiment that changes one thing shows that. "
+              "A network whose pooled embedding knows less must look up more.",
     ),
     Exercise(
         name="faults",

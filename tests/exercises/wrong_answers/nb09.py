@@ -3,7 +3,7 @@
 _C = ("import math\n\ndef clip_loss(f, g, scale):\n"
       "    ce, own = torch.nn.functional.cross_entropy, torch.arange(len(f))\n"
       "    a, b = (x / x.norm(dim=1, keepdim=True) for x in (f, g))\n    s = scale * a @ b.T\n    return ")
-_D = "decided_by = dict(things={!r}, background={!r}, order={!r})"
+_D = "decided_by = dict(thing={!r}, background={!r}, style={!r})"
 
 WRONG = {
     "right_share": {
@@ -27,13 +27,13 @@ WRONG = {
         _C + "s": "shape",
     },
     "decided_by": {
-        _D.format("tokens", "pooled", "tokens"): "Look at things",
-        _D.format("pooled", "tokens", "tokens"): "Look at background",
-        _D.format("pooled", "pooled", "pooled"): "pair 3",
-        _D.format("tokens", "tokens", "tokens"): "Look at things",
-        _D.format("pooled", "both", "tokens"): "Each value",
+        _D.format("tokens", "pooled", "pooled"): "Look at the thing",
+        _D.format("pooled", "tokens", "pooled"): "Look at the background",
+        _D.format("pooled", "pooled", "tokens"): "Look at the style in pair 3",
+        _D.format("tokens", "tokens", "tokens"): "Look at the thing",
+        _D.format("pooled", "both", "pooled"): "Each value",
         "decided_by = 'pooled'": "dict",
-        "decided_by = {'things': 'pooled'}": "dict",
+        "decided_by = {'thing': 'pooled'}": "dict",
     },
     "faults": {
         "faults = 'abcd'": "Run 1 is not (a)",
