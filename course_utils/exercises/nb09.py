@@ -11,6 +11,14 @@ from torch.nn.functional import cross_entropy, normalize
 from course_utils.exercises.base import Exercise, number, tensors
 from course_utils.runtime import seeded
 
+# Which fault of exercise 4 made which run: not in the order in which the notebook's code makes them
+FAULTS = "dcab"
+
+
+def shuffled(runs: dict[str, Tensor]) -> list[Tensor]:
+    """The runs of exercise 4, given by the letter of their fault, in the order of its figure."""
+    return [runs[fault] for fault in FAULTS]
+
 
 def _embedding_cases():
     generator = seeded(3)
@@ -41,7 +49,7 @@ def _decided(answer) -> str | None:
         return "The answer must be a dict with the keys thing, background and style."
     if not set(answer.values()) <= {"tokens", "pooled"}:
         return 'Each value must be "tokens" or "pooled".'
-    for part, where in (("thing", "pairs 1 and 2"), ("background", "pairs 1 and 2"), ("style", "pair 3")):
+    for part, where in (("thing", "columns 1 and 2"), ("background", "columns 1 and 2"), ("style", "column 3")):
         if answer[part] != "pooled":
             return (f"Look at the {part} in {where}: tokens and pooled embedding are of different captions. Which of "
                     f"the two captions names the {part} that you see?")
@@ -49,7 +57,6 @@ def _decided(answer) -> str | None:
 
 
 def _faults(answer) -> str | None:
-    right = "dcab"
     reasons = {
         "a": "The empty caption gives *any* thing on any background, none of what was asked for.",
         "b": "A guidance scale of 15 keeps tree and house where they belong, but colours glare and edges tear.",
@@ -57,9 +64,9 @@ def _faults(answer) -> str | None:
         "d": "Sorted words are the right words in a wrong order: the same things on the same background, but 'house' "
              "now comes before 'tree'.",
     }
-    if not isinstance(answer, str) or sorted(answer.strip().lower()) != sorted(right):
+    if not isinstance(answer, str) or sorted(answer.strip().lower()) != sorted(FAULTS):
         return 'The answer must be a text of four different letters from a to d, such as "abcd".'
-    for run, (given, wanted) in enumerate(zip(answer.strip().lower(), right), 1):
+    for run, (given, wanted) in enumerate(zip(answer.strip().lower(), FAULTS), 1):
         if given != wanted:
             return f"Run {run} is not ({given}). {reasons[given]}"
     return None
@@ -135,8 +142,8 @@ EXERCISES = [
     Exercise(
         name="decided_by",
         grade=_decided,
-        hints=("In pairs 1 and 2 the two captions differ in thing and background. Whose thing, whose background?",
-               "In pair 3 they differ in the style alone. Are there thick outlines in the image?"),
+        hints=("In columns 1 and 2 the two captions differ in thing and background. Whose thing, whose background?",
+               "In column 3 they differ in the style alone. Are there thick outlines in the images?"),
         solution='decided_by = {"thing": "pooled", "background": "pooled", "style": "pooled"}',
         means="In this small network the pooled embedding says *what*, the tokens only *where*. So a map of attention "
               "shows where a network looks, not what decides: only an experiment that changes one thing shows that. "
@@ -148,7 +155,7 @@ EXERCISES = [
         hints=("Which run shows other things than a tree and a house?",
                "Two runs are rough: one has coloured blotches, the other glaring colours. In one run the tree and the "
                "house are clean, but not as asked."),
-        solution='faults = "dcab"',
+        solution=f'faults = "{FAULTS}"',
         means="Each fault has a look of its own. To debug a text-to-image model, look at samples first, and ask which "
               "part of the pipeline could do that.",
     ),

@@ -29,7 +29,7 @@ WRONG = {
     "decided_by": {
         _D.format("tokens", "pooled", "pooled"): "Look at the thing",
         _D.format("pooled", "tokens", "pooled"): "Look at the background",
-        _D.format("pooled", "pooled", "tokens"): "Look at the style in pair 3",
+        _D.format("pooled", "pooled", "tokens"): "Look at the style in column 3",
         _D.format("tokens", "tokens", "tokens"): "Look at the thing",
         _D.format("pooled", "both", "pooled"): "Each value",
         "decided_by = 'pooled'": "dict",
