@@ -1,4 +1,4 @@
-"""Variants of `ddpm-garments` with one thing changed, trained for as many images each (notebooks 03 and 04)."""
+"""Variants of `ddpm-garments` with one thing changed, for as many images as what they are compared with (03 and 04)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ class Short(DDPMGarments):
     images, samples = 25_600, 1000
 
 
-class NoSkips(Short):
+class Whole(Short):
+    """Nothing taken away either: what the next three are compared with, three times as long, until they differ."""
+
+    name = "whole"
+    images = 76_800
+
+
+class NoSkips(Whole):
     """The way up sees zeros where the skips were."""
 
     name = "no-skips"
@@ -28,7 +35,7 @@ class NoSkips(Short):
         return unet
 
 
-class NoTime(Short):
+class NoTime(Whole):
     """The time is always given as t = 0."""
 
     name = "no-time"
@@ -39,7 +46,7 @@ class NoTime(Short):
         return unet
 
 
-class NoAttention(Short):
+class NoAttention(Whole):
     """Without attention between tokens; the feed-forward layers stay."""
 
     name = "no-attention"
