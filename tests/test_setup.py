@@ -34,7 +34,8 @@ def python(code: str, *arguments: str, **options) -> subprocess.CompletedProcess
 
 # One list of versions
 
-@pytest.mark.parametrize("wanted", SETTINGS["dependencies"] + SETTINGS["optional-dependencies"]["test"])
+@pytest.mark.parametrize("wanted", SETTINGS["dependencies"] + SETTINGS["optional-dependencies"]["test"]
+                         + SETTINGS["optional-dependencies"]["korean"])
 def test_every_range_admits_its_locked_version(wanted):
     requirement = Requirement(wanted)
     versions = [next(iter(locked.specifier)).version for locked in LOCKED
@@ -57,7 +58,8 @@ def test_environment_is_made_from_pyproject():
     option, *ranges = pip["pip"]
     assert content["channels"] == ["conda-forge"] and "pip" in [line.split()[0] for line in conda]
     assert option.startswith("--extra-index-url https://")
-    assert [Requirement(line) for line in ranges] == [Requirement(line) for line in SETTINGS["dependencies"]]
+    wanted = SETTINGS["dependencies"] + SETTINGS["optional-dependencies"]["korean"]
+    assert [Requirement(line) for line in ranges] == [Requirement(line) for line in wanted]
 
 
 def test_conda_understands_environment():

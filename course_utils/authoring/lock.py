@@ -31,10 +31,13 @@ dependencies:
 
 
 def write_lock(root: Path = project.ROOT) -> Path:
-    """Resolve the ranges, with extra "test", into requirements.lock. Raises RuntimeError with uv's error message."""
+    """Resolve the ranges, with the extras "test" and "korean", into requirements.lock.
+
+    Raises RuntimeError with uv's error message.
+    """
     command = [sys.executable, "-m", "uv", "pip", "compile", "--universal", "--python-version=3.11",
-               "--extra=test", "--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links",
-               "--quiet", "pyproject.toml"]
+               "--extra=test", "--extra=korean", "--no-annotate", "--no-header", "--no-emit-index-url",
+               "--no-emit-find-links", "--quiet", "pyproject.toml"]
     uv = subprocess.run(command, cwd=root, capture_output=True, text=True)
     if uv.returncode != 0:
         raise RuntimeError(f"uv could not make the lock: {uv.stderr.strip()}")
@@ -53,6 +56,7 @@ def write_environment(root: Path = project.ROOT) -> Path:
 
 def environment(settings: dict) -> str:
     """The text of environment.yml for the [project] table of pyproject.toml."""
-    requirements = "\n".join(f"      - {requirement}" for requirement in settings["dependencies"])
+    wanted = settings["dependencies"] + settings.get("optional-dependencies", {}).get("korean", [])
+    requirements = "\n".join(f"      - {requirement}" for requirement in wanted)
     python = settings["requires-python"]
     return _ENVIRONMENT.format(name=settings["name"], python=python, requirements=requirements)

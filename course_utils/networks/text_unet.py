@@ -1,11 +1,11 @@
-"""A U-Net with its text encoder, trained as one network."""
+"""U-Nets that take a text: with an encoder that is trained with them, or with the states of a frozen one."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_utils.networks.text import TextEncoder, Tokenizer
 from course_utils.networks.unet import UNet, widened
@@ -45,3 +45,34 @@ class TextUNet(Network):
         wide.text.load_state_dict(self.text.state_dict())
         wide.unet = widened(self.unet, image_channels)
         return wide
+
+
+class FrozenTextUNet(Network):
+    """The same without an encoder of its own: `network(xt, t, states=..., mask=...)` -> like xt.
+
+    states (B, length, dim), mask (B, length) bool: what a frozen encoder makes of captions. They are normalised and
+    projected; the U-Net takes the tokens as keys and values, and the mean of all tokens as a vector, as Imagen's does.
+    No token at all is the empty caption. width: that the states are projected to.
+    Source: Saharia et al. 2022 (Imagen), section 2.1 and appendix D.
+    """
+
+    def __init__(self, unet: dict[str, Any], dim: int = 384, length: int = 32, width: int = 128):
+        super().__init__()
+        self.norm, self.pooled_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.project, self.pool = nn.Linear(dim, width), nn.Linear(dim, width)
+        self.padding = nn.Parameter(0.02 * torch.randn(length, width))
+        self.unet = UNet(**unet | {"text_dim": width, "vector_dim": width + unet.get("vector_dim", 0), "qk_norm": True})
+        self.channels, self.predicts = self.unet.channels, self.unet.predicts
+
+    def forward(self, xt: Tensor, t: Tensor | float, *, states: Tensor, mask: Tensor, vector: Tensor | None = None,
+                **condition: Tensor) -> Tensor:
+        return self.unet(xt, t, **self.encode(states, mask, vector), **condition)
+
+    def encode(self, states: Tensor, mask: Tensor, vector: Tensor | None = None) -> dict[str, Tensor]:
+        """Captions as conditions of the U-Net, the same at every t; a `vector` (B, n) is concatenated."""
+        there = mask[..., None]
+        text = torch.where(there, self.project(self.norm(states)), self.padding)
+        mean = (states * there).sum(1) / there.sum(1).clamp(min=1)
+        # The empty caption has the vector zero
+        pooled = self.pool(self.pooled_norm(mean)) * mask.any(1, keepdim=True)
+        return {"text": text, "vector": pooled if vector is None else torch.cat([pooled, vector], dim=1)}
