@@ -17,7 +17,7 @@ from course_utils.runtime import autocast, device, seeded
 from course_utils.systems.checks import check_images, check_mask, check_prompts
 from course_utils.systems.classifier import guided_by
 from course_utils.systems.inpainting import MaskedImage, keep
-from course_utils.systems.model import SCHEDULE, Model
+from course_utils.systems.model import SCHEDULE, Condition, Model
 from course_utils.systems.sr3 import augment
 
 SMALL, LARGE = 32, 64
@@ -47,14 +47,18 @@ class TextConditional:
         same with and without prompt. ValueError for prompts that are no texts, or not as many as images, and for a
         wrong scale.
         """
-        tokens = self.network.tokenizer(check_prompts(prompts)).to(self.model.device)
+        texts, count = self.texts(check_prompts(prompts)), self.shape(prompts)[0]
         for given in condition.values():
-            if len(given) != len(tokens):
-                raise ValueError(f"each image needs its prompt; got {len(given)} images and {len(tokens)} prompts.")
+            if len(given) != count:
+                raise ValueError(f"each image needs its prompt; got {len(given)} images and {count} prompts.")
         with torch.no_grad(), autocast(self.model.device):
-            prompted, empty = (self.network.encode(words, vector) | condition
-                               for words in (tokens, torch.full_like(tokens, PAD)))
+            prompted, empty = (self.network.encode(**text, vector=vector) | condition for text in texts)
         return self.model.denoiser(prompted, empty, guidance_scale)
+
+    def texts(self, prompts: Prompts) -> tuple[Condition, Condition]:
+        """What `network.encode` takes: for the prompts, and for as many empty ones."""
+        tokens = self.network.tokenizer(prompts).to(self.model.device)
+        return {"tokens": tokens}, {"tokens": torch.full_like(tokens, PAD)}
 
     def sample(self, prompts: Prompts, guidance_scale: float = 2.0, steps: int = 20, seed: int = 0,
                **options) -> Tensor:
@@ -86,11 +90,8 @@ class Upsampler(TextConditional):
     def sample(self, prompts: Prompts, low: Tensor, guidance_scale: float = 1.0, steps: int = 10, seed: int = 0,
                augmentation: float = AUGMENTATION, **options) -> Tensor:
         """Each image low (B, 3, 32, 32) in [-1, 1] at twice its size, after noise of `augmentation` in [0, 0.5]."""
-        if not 0 <= augmentation <= MAX_AUGMENTATION:
-            raise ValueError(f"augmentation must be a number in 0..{MAX_AUGMENTATION}, as in training; got "
-                             f"{augmentation}.")
         low = self._check(low)
-        level = torch.full((len(low),), float(augmentation), device=low.device)
+        level = checked_level(augmentation, low)
         condition = enlarge_and_augment(low, level, seeded(seed, low.device, "augmentation"))
         denoiser = static_threshold(self.denoiser(prompts, guidance_scale, **condition))
         return self.model.sample(denoiser, self.shape(prompts), steps=steps, seed=seed, stage="upsampler", **options)
@@ -168,12 +169,24 @@ def load(part: str = "cascade") -> GLIDE | TextConditional | ClipGuided:
     return kinds[part](load_network(f"glide-{part}").to(device()))
 
 
+def checked_level(augmentation: float, low: Tensor) -> Tensor:
+    """The noise level of each small image low (B, ...), (B,). ValueError for one that training did not have."""
+    if not 0 <= augmentation <= MAX_AUGMENTATION:
+        raise ValueError(f"augmentation must be a number in 0..{MAX_AUGMENTATION}, as in training; got {augmentation}.")
+    return torch.full((len(low),), float(augmentation), device=low.device)
+
+
 def enlarge_and_augment(low: Tensor, level: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
     """The upsampler's condition: small images (B, C, H, W) twice as large, with noise of a level (B,) that it is told.
 
     Bilinear as in GLIDE; the noise, as in Imagen, lets the network forgive what the base gets wrong.
     """
-    return augment(interpolate(low, scale_factor=LARGE // SMALL, mode="bilinear"), level, generator)
+    return augment(enlarged(low), level, generator)
+
+
+def enlarged(low: Tensor) -> Tensor:
+    """Images (B, C, H, W) at twice their size, bilinear."""
+    return interpolate(low, scale_factor=2, mode="bilinear")
 
 
 def drop_captions(tokens: Tensor, generator: torch.Generator, p_uncond: float) -> Tensor:

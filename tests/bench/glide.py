@@ -172,13 +172,13 @@ def in_parts(make: Sampler, texts: list[str], first_seed: int = 0) -> tuple[Tens
 class Record:
     """The file: rows that are there already, about the same networks, are not measured again."""
 
-    def __init__(self, path: Path, pictures: int):
+    def __init__(self, path: Path, pictures: int, steps: dict[str, int] = STEPS):
         old = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         old = old if old.get("pictures") == pictures else {}
         self.path, self.judges = path, prints("scene-recogniser", "glide-clip")
-        self.all = {"pictures": pictures, "hardware": hardware(), "steps": STEPS, "real": {}, "chance": {}}
+        self.all = {"pictures": pictures, "hardware": hardware(), "steps": steps, "real": {}, "chance": {}}
         if old.get("judges") == self.judges:
-            self.all = old | {"steps": STEPS}
+            self.all = old | {"steps": steps}
         self.all["judges"] = self.judges
 
     def has(self, part: str, networks: str, **what) -> bool:

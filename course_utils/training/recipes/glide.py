@@ -104,8 +104,12 @@ class GLIDEBase(SceneRecipe):
         shape = {"channels": 3, "widths": [64, 256], "middle": 4, "predicts": self.predicts}
         return TextUNet(words(), shape, LENGTH)
 
+    def system(self, network: TextUNet) -> glide.TextConditional:
+        """What samples from the network."""
+        return glide.TextConditional(network)
+
     def preview(self, network: TextUNet) -> Tensor:
-        return glide.TextConditional(network).sample([scene.caption for scene in evaluation_scenes("test", 32)])
+        return self.system(network).sample([scene.caption for scene in evaluation_scenes("test", 32)])
 
     def measures(self, network: TextUNet) -> dict[str, float]:
         """The loss, and how true samples are to captions of each split, where the recogniser of scenes is trained."""
@@ -114,7 +118,7 @@ class GLIDEBase(SceneRecipe):
             recogniser = load_network("scene-recogniser")
         except NetworkError:
             return found
-        base = glide.TextConditional(network)
+        base = self.system(network)
         for split in ("test", "unseen-style", "unseen-ground", "unseen-relation"):
             scenes = evaluation_scenes(split, 256)
             made = torch.cat([base.sample([scene.caption for scene in scenes[i : i + 64]], seed=i)
@@ -176,10 +180,14 @@ class GLIDEUpsampler(SceneRecipe):
         """The loss, and what samples share with the originals."""
         return super().measures(network) | {"psnr_sample": round(psnr(*self.answers(network, 64)).mean().item(), 2)}
 
+    def system(self, network: TextUNet) -> glide.Upsampler:
+        """What samples from the network."""
+        return glide.Upsampler(network)
+
     def answers(self, network: TextUNet, n: int) -> tuple[Tensor, Tensor]:
         """Samples of real small scenes, and the same scenes drawn large."""
         scenes = evaluation_scenes("test", n)
-        made = glide.Upsampler(network).sample([scene.caption for scene in scenes], render(scenes, 32))
+        made = self.system(network).sample([scene.caption for scene in scenes], render(scenes, 32))
         return made.cpu(), render(scenes, 64)
 
 
