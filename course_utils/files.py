@@ -38,6 +38,14 @@ def verified(relative: str) -> Path:
     return path
 
 
+def verified_folder(relative: str) -> bool:
+    """Check, as `verified` does, every file that `data/SHA256SUMS` lists in a folder; False when it lists none."""
+    listed = [name for name in read_sums() if name.startswith(f"{relative}/")]
+    for name in listed:
+        verified(name)
+    return bool(listed)
+
+
 def restore(relative: str) -> str:
     """What to do about a missing or damaged file of `data/`, as a sentence that can be followed where the course is."""
     room, _, rest = relative.partition("/")

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from course_utils import files
+from course_utils import files, runtime
 from course_utils.networks.checkpoints import NetworkError
 from course_utils.networks.weights import unpacked
 
@@ -90,9 +90,8 @@ def check_texts(prompts: str | Sequence[str]) -> list[str]:
 def load_text_encoder(name: str = "minilm") -> FrozenTextEncoder:
     """The encoder that ships with the course in data/encoders. NetworkError when it is missing or damaged."""
     try:
-        for part in ("config.json", "model.safetensors", "special_tokens_map.json", "tokenizer.json",
-                     "tokenizer_config.json"):
-            folder = files.verified(f"encoders/{name}/{part}").parent
+        if not files.verified_folder(f"encoders/{name}"):
+            raise files.DataError(f"no text encoder {name!r} comes with the course.")
     except files.DataError as error:
         raise NetworkError(str(error)) from error
-    return FrozenTextEncoder(folder)
+    return FrozenTextEncoder(runtime.data_dir() / "encoders" / name)

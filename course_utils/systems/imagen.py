@@ -13,7 +13,7 @@ from course_utils.networks import FrozenTextUNet, UNet, load_network, load_text_
 from course_utils.networks.frozen_text import Encoder
 from course_utils.runtime import device, seeded
 from course_utils.systems import glide
-from course_utils.systems.checks import check_images, check_prompts
+from course_utils.systems.checks import check_images
 from course_utils.systems.glide import AUGMENTATION, Prompts, TextConditional, checked_level, enlarge_and_augment
 from course_utils.systems.model import SCHEDULE, Condition, Model
 
@@ -29,7 +29,7 @@ class FrozenTextConditional(TextConditional):
 
     def texts(self, prompts: Prompts) -> tuple[Condition, Condition]:
         """States and mask of the prompts, and of as many empty ones."""
-        states, mask = (x.to(self.model.device) for x in self.encoder(check_prompts(prompts)))
+        states, mask = (x.to(self.model.device) for x in self.encoder(prompts))
         return ({"states": states, "mask": mask},
                 {"states": torch.zeros_like(states), "mask": torch.zeros_like(mask)})
 

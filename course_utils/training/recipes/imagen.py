@@ -44,7 +44,10 @@ class FrozenText(SceneRecipe):
 
 
 class ImagenBase(FrozenText, GLIDEBase):
-    """GLIDE's base and its U-Net; only the text encoder differs, and the training goes on for a third longer."""
+    """GLIDE's base and its U-Net; only the text encoder differs, and the training goes on for a third longer.
+
+    The shipped one was first trained for GLIDE's 480,000 images and then resumed, so its learning rate fell twice.
+    """
 
     name = "imagen-base"
     images, slow = 640_000, ()
