@@ -80,7 +80,7 @@ _MISTAKES = {
     "t ignored": None,
     "eps rounded": "A rounding of eps counts most near t = 999, where x0 is eps divided by almost nothing. Here the "
                    "error is too high at small t as well.",
-    "3 steps": "The number of steps belongs to the sampler. This figure asks the network once for each t; there is no "
+    "3 steps": "The number of steps belongs to the sampler. This figure calls the network once for each t; there is no "
                "sampler in it.",
     "schedule": "With another schedule each xt has the wrong amount of noise for its t. The two schedules meet at the "
                 "ends only, not in the middle, where these curves touch.",
@@ -115,11 +115,11 @@ EXERCISES = [
                     lambda snr, gamma: snr.clamp(max=gamma),
                 "That is the weight for a network that predicts v, whose error carries snr + 1.":
                     lambda snr, gamma: snr.clamp(max=gamma) / (snr + 1),
-                "Below gamma this is larger than 1. There the plain error of eps is already right: take the minimum.":
+                "Below gamma this is larger than 1. There the error of eps is right as it is: take the minimum.":
                     lambda snr, gamma: gamma / snr,
                 "You took the larger of the two. min-SNR *limits* the weight of nearly clean images.":
                     lambda snr, gamma: snr.clamp(min=gamma) / snr,
-                "That is the plain error of eps. Where snr is above gamma, it must get less weight.":
+                "That is the unweighted error of eps. Where snr is above gamma, it must get less weight.":
                     lambda snr, gamma: torch.ones_like(snr),
                 "The minimum is that of snr and gamma; you clamp at 1, as if gamma were 1.":
                     lambda snr, gamma: snr.clamp(max=1) / snr,
@@ -192,7 +192,7 @@ EXERCISES = [
         name="diagnosis",
         grade=_grade_diagnosis,
         hints=(
-            "The figure asks the network once at each t; no sampler is in it. Which mistakes can show here at all?",
+            "The figure calls the network once at each t; no sampler is in it. Which mistakes can show here at all?",
             "At one t, in the middle, the broken network is as good as the healthy one. Which mistake is right there?",
             "Read off the t at which the two curves touch.",
         ),

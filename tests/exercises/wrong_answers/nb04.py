@@ -12,7 +12,7 @@ WRONG = {
         _M + "snr.clamp(max=gamma) / (snr + 1)": "predicts v",
         _M + "gamma / snr": "take the minimum",
         _M + "snr.clamp(min=gamma) / snr": "larger of the two",
-        _M + "torch.ones_like(snr)": "plain error of eps",
+        _M + "torch.ones_like(snr)": "unweighted error of eps",
         _M + "(1 / snr).clamp(max=1)": "clamp at 1",
         _M + "snr.clamp(max=gamma) * snr": "divide",
         _M + "snr": "Divide",
