@@ -68,7 +68,7 @@ EXERCISES = [
             _error_cases,
             _even,
             {
-                "That is the error around the hole. Our masks are 1 where the image is kept; the hole is 1 - mask.":
+                "That is the error of the known part. Our masks are 1 where the image is known; the hole is 1 - mask.":
                     lambda g, x, m: _even(g, x, m, inside=lambda mask: mask),
                 "That is the error of the whole image, in which the known part dominates.":
                     lambda g, x, m: (g - x).square().flatten(1).mean(1),
@@ -116,7 +116,7 @@ EXERCISES = [
             "Nine channels: noisy (4), 1 - mask (1), latents * mask (4), by torch.cat along dimension 1.",
         ),
         hints=(
-            "torch.cat([...], dim=1) concatenates channels: 4 + 1 + 4.",
+            "torch.cat([...], dim=1) concatenates channels: 4 + 1 + 4. In section 1 the mask was last; here it is not.",
             "Its mask is 1 - mask. The known latents are those where our mask is 1.",
         ),
         solution="def sd_input(noisy, latents, mask):\n"
@@ -161,7 +161,7 @@ EXERCISES = [
         solution="# The mask was inverted in the condition alone. masked_image(cow, 1 - cow_mask) shows the\n"
                  "# network the cow and hides the meadow; pasting with cow_mask left the known pixels unchanged\n"
                  'cause = "leak"',
-        means="Section 4's bug once more: the mask was inverted, but in the condition alone, so no test of the kept "
+        means="Section 4's bug once more: the mask was inverted, but in the condition alone, so no test of the known "
               "pixels sees it. The condition held the pixels that the network should invent. Such a leak makes every "
               "measure better. A number that is too good is a reason to look.",
     ),

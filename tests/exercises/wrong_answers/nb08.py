@@ -9,7 +9,7 @@ WRONG = {
                       200: "first walk", 280: "in all", 24: "has 10 steps", 264: "no network", 260: "no network",
                       100: "Every one of the 40"},
     "even_error": {
-        _E + "sum(e * mask) / sum(mask.expand_as(x0))": "around the hole",
+        _E + "sum(e * mask) / sum(mask.expand_as(x0))": "error of the known part",
         _E + "e.flatten(1).mean(1)": "whole image",
         _E + "(e * hole).flatten(1).mean(1)": "divided by all numbers",
         _E + "sum(e * hole)": "not divided yet",
