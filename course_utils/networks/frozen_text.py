@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from course_utils import files, runtime
 from course_utils.networks.checkpoints import NetworkError
@@ -76,6 +78,39 @@ class SentenceEncoder(nn.Module):
     def forward(self, prompts: str | Sequence[str]) -> tuple[Tensor, Tensor]:
         vectors = torch.from_numpy(self.model.encode(check_texts(prompts))).float()
         return self.SIZE * vectors[:, None], torch.ones(len(vectors), 1, dtype=torch.bool)
+
+
+class Neighbours:
+    """The words of a vocabulary that an encoder puts nearest to other words."""
+
+    COUNT, SHOWN = 3, 20  # neighbours of a word; letters shown of a long one
+
+    def __init__(self, encoder: Encoder, words: Sequence[str]):
+        self.encoder, self.words = encoder, list(words)
+        self.known = self._vectors(self.words)
+
+    def nearest(self, texts: Sequence[str]) -> list[list[tuple[str, float]]]:
+        """For each text the nearest words and their cosines, the nearest first. ValueError for what is no text."""
+        cosines, found = (self._vectors(texts) @ self.known.T).topk(self.COUNT)
+        return [[(self.words[i], round(c, 2)) for c, i in zip(*row)] for row in zip(cosines.tolist(), found.tolist())]
+
+    def remarks(self, prompt: str) -> list[str]:
+        """Sentences for whoever typed the prompt: what unknown words are near to, or that there is no word in it."""
+        parts = re.findall(r"[^\W\d_]+", prompt.lower())
+        if not parts:
+            return ["There is no word in this prompt: the image can show anything."]
+        unknown = [part for part in dict.fromkeys(parts) if part not in self.words][: 2 * self.COUNT]
+        found = [f"{part[: self.SHOWN]!r} is no word of the training captions; nearest: "
+                 + ", ".join(f"{word!r} {cosine:.2f}" for word, cosine in near) + "."
+                 for part, near in zip(unknown, self.nearest(unknown) if unknown else [])]
+        tokenizer = getattr(self.encoder, "tokenizer", None)
+        if tokenizer and len(tokenizer.tokenize(prompt)) > LENGTH - 2:
+            found.append(f"Only the first {LENGTH - 2} tokens count; the rest is cut off.")
+        return found
+
+    def _vectors(self, texts: Sequence[str]) -> Tensor:
+        states, mask = self.encoder(texts)
+        return normalize((states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True), dim=1)
 
 
 def check_texts(prompts: str | Sequence[str]) -> list[str]:

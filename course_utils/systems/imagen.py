@@ -9,7 +9,7 @@ from torch import Tensor
 
 from course_utils.diffusion import Denoiser, NoiseSchedule, dynamic_threshold, static_threshold
 from course_utils.diffusion.samplers import Callback
-from course_utils.networks import FrozenTextUNet, UNet, load_network, load_text_encoder
+from course_utils.networks import FrozenTextUNet, SentenceEncoder, UNet, load_network, load_text_encoder
 from course_utils.networks.frozen_text import Encoder
 from course_utils.runtime import device, seeded
 from course_utils.systems import glide
@@ -80,16 +80,18 @@ class Imagen:
 
 
 def load(part: str = "cascade") -> Imagen | FrozenTextConditional | LastUpsampler:
-    """The "cascade", its "base", "upsampler" (to 64) or "upsampler-128", with the weights that ship with the course, on
-    this computer's fastest device."""
+    """The "cascade", its "base", "upsampler" (to 64) or "upsampler-128", or the "multilingual" base, with the weights
+    that ship with the course, on this computer's fastest device. NetworkError when an encoder is not installed."""
     if part == "cascade":
         base = load("base")
         return Imagen(base, Upsampler(_network("upsampler"), base.encoder), load("upsampler-128"))
     if part == "upsampler-128":
         return LastUpsampler(_network(part))
+    if part == "multilingual":
+        return FrozenTextConditional(_network("sentence"), SentenceEncoder())
     kinds = {"base": FrozenTextConditional, "upsampler": Upsampler}
     if part not in kinds:
-        raise ValueError(f"part must be one of cascade, base, upsampler, upsampler-128; got {part!r}.")
+        raise ValueError(f"part must be one of cascade, base, upsampler, upsampler-128, multilingual; got {part!r}.")
     return kinds[part](_network(part), load_text_encoder().to(device()))
 
 

@@ -8,7 +8,7 @@ import torch
 
 from course_utils import runtime
 from course_utils.evaluation.scenes import evaluation_scenes
-from course_utils.networks import FrozenTextUNet, NetworkError, SentenceEncoder, load_text_encoder
+from course_utils.networks import FrozenTextUNet, Neighbours, NetworkError, SentenceEncoder, load_text_encoder
 from course_utils.networks.frozen_text import LENGTH
 from course_utils.runtime import seeded
 
@@ -45,6 +45,25 @@ def test_what_is_alike_in_meaning_is_alike_in_states(encoder):
 def test_every_text_has_states(encoder, prompt):
     states, mask = encoder(prompt)
     assert states.isfinite().all() and 2 <= mask.sum() <= LENGTH
+
+
+def test_neighbours_are_the_nearest_by_cosine(encoder):
+    near = Neighbours(encoder, ["car", "banana", "bus", "cat"])
+    (first, cosine), *others = near.nearest(["automobile"])[0]
+    assert first == "car" and 0.7 < cosine <= 1 and len(others) == 2 and all(c <= cosine for _, c in others)
+    assert near.nearest(["banana"])[0][0] == ("banana", pytest.approx(1, abs=1e-3))
+    remark, = near.remarks("Cat, automobile; cat")
+    assert remark.startswith("'automobile' is no word of the training captions; nearest: 'car' 0.8")
+    assert not any(said.startswith("'cat'") for said in near.remarks("a cat"))
+
+
+@pytest.mark.parametrize("prompt", ODD)
+def test_neighbours_have_a_remark_for_every_text(encoder, prompt):
+    said = Neighbours(encoder, ["a", "car", "cat", "bus"]).remarks(prompt)
+    assert all(line.endswith(".") for line in said)
+    if not prompt.strip() or "🐱" in prompt:
+        assert said == ["There is no word in this prompt: the image can show anything."]
+    assert any("Only the first 30 tokens" in line for line in said) == (len(prompt) > 1000)
 
 
 @pytest.mark.parametrize("prompts", [3, ["a cat", None], [b"cat"]])

@@ -11,8 +11,10 @@ import torch
 from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
+    DDPMScheduler,
     DiTPipeline,
     DiTTransformer2DModel,
+    IFPipeline,
     LDMSuperResolutionPipeline,
     StableDiffusionInpaintPipeline,
     UNet2DConditionModel,
@@ -20,7 +22,7 @@ from diffusers import (
     VQModel,
 )
 from torch import nn
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, T5Config, T5EncoderModel
 
 from course_utils import runtime
 from course_utils.authoring import notebook_file
@@ -178,7 +180,50 @@ def test_sd_inpaint(hub, sd_inpainting):
     assert len(options["titles"]) == 3 and options["alt"] and options["caption"]
 
 
-SWEEPS = {"06_classifier_free_guidance": "dit_sweep", "07_sr3": "ldm_super_resolution", "08_inpainting": "sd_inpaint"}
+class Letters:
+    """Stands for T5's tokenizer: a letter is a token."""
+
+    model_max_length = 77
+
+    def __call__(self, texts, max_length=77, **options):
+        ids = torch.zeros(len(texts), max_length, dtype=torch.long)
+        for row, text in zip(ids, texts):
+            row[: len(text)] = torch.tensor([ord(letter) % 64 for letter in text])
+        return SimpleNamespace(input_ids=ids, attention_mask=(ids > 0).long())
+
+
+@pytest.fixture
+def deepfloyd() -> IFPipeline:
+    """DeepFloyd IF's base in small, whose U-Net also predicts a variance."""
+    torch.manual_seed(0)
+    unet = UNet2DConditionModel(
+        sample_size=8, in_channels=3, out_channels=6, block_out_channels=(8, 16), layers_per_block=1,
+        norm_num_groups=4, down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
+        mid_block_type="UNetMidBlock2DSimpleCrossAttn",
+        up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"), cross_attention_dim=16,
+        encoder_hid_dim=16, attention_head_dim=8)
+    t5 = T5EncoderModel(T5Config(vocab_size=64, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)).eval()
+    scheduler = DDPMScheduler(variance_type="learned_range", thresholding=True, sample_max_value=1.5)
+    return IFPipeline(Letters(), t5, unet.eval(), scheduler, None, None, None, requires_safety_checker=False)
+
+
+def test_deepfloyd_if(hub, deepfloyd, monkeypatch):
+    scope, loaded = hub(deepfloyd), []
+    monkeypatch.setattr(T5EncoderModel, "from_pretrained",
+                        lambda name, **options: loaded.append((name, options)) or deepfloyd.text_encoder)
+    exec(cells("10_imagen")[0], scope)
+    one, same, other = (scope["deepfloyd_if"](wish, steps=2) for wish in ("a red panda", "a red panda", "a blue cat"))
+    assert one.shape == (1, 3, 8, 8) and one.isfinite().all() and one.dtype == torch.float32
+    assert torch.equal(one, same) and not torch.equal(one, other), "seed and wish decide"
+    (repository, options), *_ = loaded
+    assert repository == "DeepFloyd/IF-I-M-v1.0" and options["quantization_config"].load_in_8bit
+    assert "gated" in scope["asked"][0]
+    (pictures, options), *_ = scope["show"]
+    assert pictures.abs().max() <= 1 and options["alt"] and options["caption"]
+
+
+SWEEPS = {"06_classifier_free_guidance": "dit_sweep", "07_sr3": "ldm_super_resolution", "08_inpainting": "sd_inpaint",
+          "10_imagen": "deepfloyd_if"}
 
 
 @pytest.mark.parametrize("notebook,function", SWEEPS.items())

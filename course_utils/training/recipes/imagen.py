@@ -7,6 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from course_utils.datasets.unseen_words import unseen_words
 from course_utils.evaluation.scenes import evaluation_scenes, render
 from course_utils.measure import psnr
 from course_utils.networks import FrozenTextUNet, SentenceEncoder, UNet, load_network, load_text_encoder
@@ -72,6 +73,10 @@ class ImagenSentence(ImagenBase):
 
     def network(self) -> FrozenTextUNet:
         return continued("imagen-base", dim=512, length=1)
+
+    def preview(self, network: FrozenTextUNet) -> Tensor:
+        """Samples of Korean captions: another thing each time, colours in turn."""
+        return self.system(network).sample([scene.caption for scene in unseen_words("korean")[:: 6 * 3 + 1]])
 
 
 class ImagenUpsampler(FrozenText, GLIDEUpsampler):
