@@ -9,6 +9,7 @@ TORCH := $(shell grep '^torch==' requirements.lock)
 READY := $(VENV)/.ready-$(shell cksum < requirements.lock | tr ' ' '-')
 BROWSER := $(VENV)/.browser-$(shell cksum < pyproject.toml | tr ' ' '-')
 KERNELS := $(VENV)/.kernels-$(shell cksum < pyproject.toml | tr ' ' '-')
+PUBLISH := build/web/.ready-$(shell cat pyproject.toml course_utils/authoring/web/package-lock.json | cksum | tr ' ' '-')
 COLAB := .venv-colab/.ready-$(shell cat requirements.lock tests/colab/requirements.txt | cksum | tr ' ' '-')
 # What would lead pip and Python elsewhere
 export PIP_USER := 0
@@ -19,13 +20,13 @@ FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2
 # What was installed once is trusted only as long as its Python runs: folders are moved, Pythons removed
 ifneq ($(wildcard $(VENV)/.ready-*),)
 ifneq ($(shell $(PYTHON) -c 'print(1)' 2>/dev/null),1)
-$(shell rm -f $(VENV)/.ready-* $(VENV)/.browser-* $(VENV)/.kernels-*)
+$(shell rm -f $(VENV)/.ready-* $(VENV)/.browser-* $(VENV)/.kernels-* build/web/.ready-*)
 endif
 endif
 
 OTHERS := tests/bench/.packages/.ready
 
-.PHONY: help lab test test-quick test-browser test-colab bench notebook stamp data lock
+.PHONY: help lab test test-quick test-browser test-colab test-handouts handouts slides book bench notebook stamp data lock
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -47,6 +48,18 @@ test-browser: say-test-browser $(BROWSER)  ## widgets, first and last notebook (
 
 test-colab: say-test-colab $(READY) $(COLAB)  ## first and last notebook (NB as above) with the packages of Google Colab
 	@$(PYTHON) -m pytest tests/colab $(if $(NB),--notebooks "$(NB)") $(ARGS)
+
+test-handouts: say-test-handouts $(PUBLISH)  ## handouts, slides and book of all notebooks (NB as above), checked in Chromium
+	@$(PYTHON) -m pytest tests/authoring --notebooks "$(or $(NB),all)" $(ARGS)
+
+handouts: say-handouts $(PUBLISH)  ## PDFs for students and teachers, and one volume (NB="05 09" or all), in build/handouts
+	@$(PYTHON) -m course_utils handouts $(NB)
+
+slides: say-slides $(PUBLISH)  ## slides, one HTML file a notebook (NB as above), in build/slides
+	@$(PYTHON) -m course_utils slides $(NB)
+
+book: say-book $(PUBLISH)  ## all notebooks as a web site that needs no server, in build/book
+	@$(PYTHON) -m course_utils book
 
 bench: say-bench $(READY) $(OTHERS)  ## the course's network beside others, two hours; writes tests/bench/README.md
 	@$(PYTHON) -m tests.bench.throughput
@@ -87,6 +100,16 @@ $(READY):
 $(BROWSER): | $(READY)
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check $$(sed -n 's/^browser = \["\(.*\)"\]/\1/p' pyproject.toml)
 	@touch $@
+
+# Sphinx and playwright from PyPI; KaTeX, reveal.js and the fonts from npm, as package-lock.json has them
+$(PUBLISH): | $(READY)
+	@command -v npm >/dev/null || { echo "npm was not found; it fetches KaTeX, reveal.js and the fonts." \
+		"Install it (Debian and Ubuntu: apt install npm chromium; macOS: brew install node) and run make again." >&2; exit 1; }
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -c requirements.lock $$($(PYTHON) -c \
+		"import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['publish'])")
+	@mkdir -p $(@D) && cp course_utils/authoring/web/package*.json $(@D)
+	@cd $(@D) && npm ci --silent --no-fund --no-audit
+	@rm -f $(@D)/.ready-* && touch $@
 
 # torch's CUDA build brings its own triton. For other systems than Linux there is none, and its tests say so
 $(KERNELS): | $(READY)

@@ -1,4 +1,5 @@
-"""Command line of the course: `python -m course_utils doctor | train | bench | stamp | notebook | lock`."""
+"""Command line of the course: `python -m course_utils doctor | train | bench | stamp | notebook | lock | handouts |
+slides | book`."""
 
 import argparse
 import sys
@@ -62,6 +63,12 @@ def _parser() -> argparse.ArgumentParser:
     notebook.add_argument("paths", nargs="+", type=Path, metavar="NOTEBOOK")
     notebook.set_defaults(run=_notebook)
 
+    for what, text in (("handouts", "PDFs of the notebooks for students and teachers, and one bound volume"),
+                       ("slides", "slides of each notebook's main path"), ("book", "the notebooks as a web site")):
+        publish = commands.add_parser(what, help=text)
+        publish.add_argument("numbers", nargs="*", metavar="NN", help="two digits of a notebook (default: all)")
+        publish.set_defaults(run=_publish, what=what)
+
     lock = commands.add_parser("lock", help="write requirements.lock and environment.yml from pyproject.toml")
     lock.set_defaults(run=_lock)
     return parser
@@ -102,6 +109,21 @@ def _notebook(options: argparse.Namespace) -> None:
         raise ValueError(f"There is no notebook {', '.join(missing)}.")
     for path in options.paths:
         print(execute(path), flush=True)
+
+
+def _publish(options: argparse.Namespace) -> None:
+    from importlib import import_module
+
+    from course_utils.authoring import browser, project
+
+    paths = {path.name[:2]: path for path in sorted((project.ROOT / "notebooks").glob("*.ipynb"))}
+    if not set(options.numbers) <= set(paths):
+        raise ValueError(f"NB takes two digits out of {', '.join(paths)}; got {' '.join(options.numbers)}.")
+    chosen = [path for number, path in paths.items() if number in (options.numbers or paths)]
+    builder = import_module(f"course_utils.authoring.{options.what}")
+    with browser.chromium() as chrome:
+        for path in builder.build(chosen, project.ROOT / "build" / options.what, chrome):
+            print(path)
 
 
 def _lock(options: argparse.Namespace) -> None:

@@ -22,6 +22,17 @@ class Exercise:
     solution: str
     means: str
 
+    @property
+    def mistakes(self) -> list[str]:
+        """The reasons that the check gives for known wrong answers, as sentences; for the teachers' handouts."""
+        listed = getattr(self.grade, "mistakes", None)
+        if listed is not None:
+            return list(listed)
+        # A grader of its own: its whole sentences; those into which it puts numbers are left out
+        said = [text for text in self.grade.__code__.co_consts if isinstance(text, str) and text != self.grade.__doc__]
+        return [text for text in said if " " in text and not text[0].islower() and text[0] not in " ,.;:)%"
+                and text.endswith((".", "?", "!"))]
+
 
 class NotDone(Exception):
     """The stub still returns None or Ellipsis."""
@@ -114,6 +125,7 @@ def number(mistakes: dict[float, str], right: float, otherwise: str, tolerance: 
                 return reason
         return otherwise
 
+    grade.mistakes = [f"{wrong:g}: {reason}" for wrong, reason in mistakes.items()]
     return grade
 
 
@@ -127,6 +139,7 @@ def choice(right: str, mistakes: dict[str, str], otherwise: str | None = None) -
         names = ", ".join(repr(name) for name in sorted([right, *mistakes]))
         return mistakes.get(said) or otherwise or f"Answer with one of {names}."
 
+    grade.mistakes = [f"{wrong}: {reason}" for wrong, reason in mistakes.items()]
     return grade
 
 
@@ -155,6 +168,7 @@ def tensors(cases: Callable, right: Callable, mistakes: dict, otherwise: str, to
                 return f"The shape is {_shape(answer)}; it should be {tuple(reference.shape)}."
         return otherwise
 
+    grade.mistakes = list(mistakes)
     return grade
 
 
