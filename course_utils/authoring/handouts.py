@@ -43,7 +43,7 @@ def _chapter(parts: list[pages.Block], edition: str, number: str, render: pages.
     from course_utils import exercises
 
     checker, html = exercises.load(number), []
-    for part in parts:
+    for part, following in zip(parts, [*parts[1:], None]):
         if not part.main and edition == "student":
             break
         asked = _CHECK.search(part.cell["source"]) if part.cell["cell_type"] == "code" else None
@@ -52,15 +52,14 @@ def _chapter(parts: list[pages.Block], edition: str, number: str, render: pages.
             html.append(f"<section class=card>{text}</section>" if part is parts[0] else text)
         elif part.kind == "code":
             html.append(pages.code(part.source))
-            if asked and edition == "student":
-                html.append("<div class=write></div>")
-            elif asked and asked[1] in checker.exercises:
-                html.append(_answer(checker.exercises[asked[1]], render))
         elif part.kind == "figure":
             html.append(render.figure(part))
         elif not asked:
             # What an unsolved exercise prints says nothing on paper
             html.append(f"<pre class=printed>{escape(part.source)}</pre>")
+        if asked and (following is None or following.cell is not part.cell):
+            html.append("<div class=write></div>" if edition == "student"
+                        else _answer(checker.exercises[asked[1]], render))
     return "\n".join(html)
 
 

@@ -15,7 +15,7 @@ from course_utils.authoring.setup_cell import FIRST_LINE
 _BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)\n*")
 _EQUATION = re.compile(r"<equation-(\d+)(-spoken)?>")
 # A term stands in bold where it is introduced; questions, labels and sentences do so, too
-_TERM = re.compile(r"[A-Za-z][\w'’ -]{2,34}")
+_TERM = re.compile(r"(?!What is new|Symbols|References|Next|[Ff]igure \d|no )[A-Za-z][\w'’-]+(?: [\w'’-]+){0,3}")
 
 
 @dataclass
@@ -126,10 +126,11 @@ class Renderer:
         for token, following in zip(state.tokens, [*state.tokens[1:], None]):
             if token.type == "heading_open":
                 token.attrSet("id", self.prefix + place(following.content))
-            for child, inside in zip(token.children or [], [*(token.children or [])[1:], None]):
+            children = token.children or []
+            for child, inside, after in zip(children, children[1:] + [None], children[2:] + [None] * 2):
                 if child.type == "link_open":
                     child.attrSet("href", self._address(child.attrs["href"]))
-                elif child.type == "strong_open" and _TERM.fullmatch(inside.content):
+                elif child.type == "strong_open" and after.type == "strong_close" and _TERM.fullmatch(inside.content):
                     name = f"{self.prefix}term-{len(self.terms)}"
                     child.attrSet("id", name)
                     self.terms[name] = inside.content

@@ -9,6 +9,7 @@ or the whole text of a cell on a slide of its own, "notes" leaves it to the note
 import re
 from dataclasses import dataclass, field
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 
 from course_utils.authoring import browser, pages
@@ -17,7 +18,7 @@ WIDTH, HEIGHT = 1280, 720
 MARKS = {"slide", "notes", "skip"}
 _CSS = Path(__file__).parent / "web" / "slides.css"
 _MOST_WORDS = 150
-# The sentence before a question, which says what it is about
+# Words of the sentence before a question or an equation, which says what it is about
 _CONTEXT = 32
 # Of what is said in one slide: two questions, two equations, two consequences
 _MOST = 2
@@ -28,14 +29,15 @@ _FIT = """async steps => {
     await Promise.all([...document.fonts].map(font => font.load()))
     await Promise.all([...document.images].map(image => image.decode()))
     return [...document.querySelectorAll("section")].map(slide => {
-        const image = slide.querySelector("img"), equations = [...slide.querySelectorAll(".equation, .diagram")]
+        const equations = [...slide.querySelectorAll("div.equation, div.diagram, div.code")]
+        const image = slide.querySelector("img")
         const kind = !image ? "said" : image.naturalWidth < 1.5 * image.naturalHeight
             && slide.querySelector(".question, .follows") ? "tall" : "wide"
         slide.className = kind
         const inside = element => element.scrollWidth <= element.clientWidth
         const fits = step => {
             slide.style.fontSize = `${step}em`
-            sizes = equations.map(equation => [1.15, 1, 0.9, 0.8, 0.7, 0.6].find(size => {
+            sizes = equations.map(equation => [1.15, 1.05, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6].find(size => {
                 equation.style.fontSize = `${size}em`
                 return inside(equation) }) ?? 0)
             return inside(slide) && slide.scrollHeight <= slide.clientHeight && !sizes.includes(0) }
@@ -63,7 +65,8 @@ class Slide:
         if kind == "exercise":
             return set(kinds) <= {kind}
         if kind == "follows":
-            return kinds.count(kind) < _MOST
+            # Below a question alone it would look like the answer
+            return kinds.count(kind) < _MOST and set(kinds) != {"question"}
         return kinds.count(kind) < _MOST and not {"follows", *_ALONE} & set(kinds)
 
 
@@ -92,11 +95,13 @@ def deck(path: Path, chrome) -> str:
 
 def slides(parts: list[pages.Block], render: pages.Renderer) -> list[Slide]:
     """The slides of the main path."""
-    made = [Slide("")]
+    made, before = [Slide("")], ""
 
     def add(kind: str, html: str) -> None:
         if not made[-1].room(kind):
             made.append(Slide(made[-1].title))
+        if before and not made[-1].pieces and kind in ("equation", "follows", *_ALONE - {"figure"}):
+            made[-1].pieces.append(("lead", before))
         made[-1].pieces.append((kind, html))
 
     for part in parts:
@@ -113,6 +118,8 @@ def slides(parts: list[pages.Block], render: pages.Renderer) -> list[Slide]:
                     made.append(Slide(content))
                 elif kind == "notes":
                     made[-1].notes.append(content)
+                elif kind == "before":
+                    before = content
                 elif mark != "notes":
                     add(kind, content)
         elif part.kind == "figure" and mark != "notes" and made[-1].title != "Exercises":
@@ -121,6 +128,9 @@ def slides(parts: list[pages.Block], render: pages.Renderer) -> list[Slide]:
             add("code", pages.code(part.source))
         elif part.kind == "printed" and "not done yet" not in part.source:
             made[-1].notes.append(f"<pre>{escape(part.source)}</pre>")
+    for slide, following in pairwise(made):
+        if not slide.pieces:
+            following.notes[:0] = slide.notes
     return [slide for slide in made if slide.pieces]
 
 
@@ -135,6 +145,7 @@ def _card(part: pages.Block, render: pages.Renderer, slide: Slide) -> None:
 def _said(markdown: str, render: pages.Renderer):
     """What a Markdown cell says, as (kind, HTML): headings, pieces for slides, and all its text for the notes."""
     part, exercises = "", []
+    yield "before", ""
     for tokens in _top_level(render.parse(markdown)):
         first, html = tokens[0], render.html(tokens)
         text = tokens[1].content if len(tokens) > 1 else ""
@@ -153,16 +164,18 @@ def _said(markdown: str, render: pages.Renderer):
                 asked = next((sentence for sentence in sentences[1:] if sentence.strip("*").endswith("?")), "")
                 yield "exercise", f"<p><b>{escape(exercises[-1])}</b> {render.line(f'{sentences[0]} {asked}')}</p>"
                 exercises[-1] = ""
-        elif first.type in ("math_block", "math_block_label"):
+            continue
+        if first.type in ("math_block", "math_block_label"):
             yield "equation", html
         elif first.type == "fence":
-            yield "large" if first.info in ("python", "bash") else "diagram", html
+            yield "code" if first.info in ("python", "bash") else "diagram", html
         elif first.type == "table_open" and part != "Summary":
             yield "large", html
         elif first.type.endswith("list_open"):
             yield from _list(tokens, render)
         elif first.type == "paragraph_open":
-            yield from _paragraph(tokens[1], render)
+            yield from _paragraph(text, render)
+            yield "before", _context(text, render)
 
 
 def _top_level(tokens: list) -> list[list]:
@@ -185,8 +198,7 @@ def _list(tokens: list, render: pages.Renderer):
         yield "large", "<ul>" + "".join(f"<li>{render.line(item)}</li>" for item in items) + "</ul>"
 
 
-def _paragraph(inline, render: pages.Renderer):
-    text = inline.content
+def _paragraph(text: str, render: pages.Renderer):
     if text.startswith(("**Symbols**", "**References", "**You need")):
         return
     if text.startswith("**What is new"):
@@ -198,12 +210,19 @@ def _paragraph(inline, render: pages.Renderer):
             yield "equation", render.text(f"$${equation}$$")
         elif question:
             before, after = _sentences(text[: found.start()])[-1], _sentences(text[found.end() :])[0]
-            context = f"<p>{render.line(before)}</p>" if 0 < len(before.split()) <= _CONTEXT else ""
-            yield "question", f"{context}<p><b>{render.line(question)}</b></p>"
-            if not before and 0 < len(after.split()) <= _CONTEXT:
-                yield "lead", f"<p>{render.line(after)}</p>"
+            yield "question", f"{_context(before, render)}<p><b>{render.line(question)}</b></p>"
+            if not before and _context(after, render):
+                yield "lead", _context(after, render)
         elif len(follows.split()) > 3:
+            yield "before", _context(text[: found.start()], render)
             yield "follows", f"<p>{render.line(follows)}</p>"
+
+
+def _context(text: str, render: pages.Renderer) -> str:
+    """The last sentence of what stands before, if it is not too long, and no question, which is there already."""
+    sentence = _sentences(text)[-1]
+    fits = 0 < len(sentence.split()) <= _CONTEXT and not sentence.strip("*").endswith("?")
+    return f"<p>{render.line(sentence)}</p>" if fits else ""
 
 
 def _sentences(text: str) -> list[str]:
@@ -233,6 +252,7 @@ def _fitted(body: str, css: str, path: Path, chrome) -> str:
         raise ValueError(f"{path.name}: these slides overflow: {'; '.join(full)}. Shorten the text, or mark a cell "
                          "with slide_type notes.")
     sizes = iter([size for fit in fits for size in fit["equations"]])
-    body = re.sub('<div (?=class="(?:equation|diagram))', lambda _: f'<div style="font-size: {next(sizes)}em" ', body)
+    sized = '<div (?=class="(?:equation|diagram|code))'
+    body = re.sub(sized, lambda _: f'<div style="font-size: {next(sizes)}em" ', body)
     opened = (f'<section class="{fit["kind"]}" style="font-size: {fit["scale"]}em">' for fit in fits)
     return re.sub("<section>", lambda _: next(opened), body)

@@ -63,7 +63,7 @@ def test_links_lead_into_the_repository_and_places_have_names():
 
 
 @pytest.mark.parametrize("bold, term", [("token", True), ("classifier-free guidance", True), ("Is it?", False),
-                                        ("The idea.", False), ("Symbols", True), ("$x$", False)])
+                                        ("The idea.", False), ("Symbols", False), ("a\nb", False), ("$x$", False)])
 def test_terms_are_what_stands_in_bold_and_is_no_sentence(bold, term):
     render = pages.Renderer()
     render.text(f"A **{bold}** here")

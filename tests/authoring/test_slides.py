@@ -27,11 +27,18 @@ def test_slides_follow_from_the_anatomy(tmp_path):
      [("1 Where is the sun?", ["question", "lead", "question"]), ("1 Where is the sun?", ["question"])]),
     (v4.new_markdown_cell("- a\n- b\n\n| a | b |\n|--|--|\n| 1 | 2 |"),
      [("1 Where is the sun?", ["large"]), ("1 Where is the sun?", ["large"])]),
+    (v4.new_markdown_cell("It rises in the east:\n\n$$x$$\n\n**Where does it set?**\n\n*It sets in the west, too.*"),
+     [("1 Where is the sun?", ["lead", "equation", "question", "follows"])]),
+    (v4.new_markdown_cell("**Where does it set?** There.\n\nYou know. *It sets in the west, too.*"),
+     [("1 Where is the sun?", ["question", "lead", "follows"])]),
+    (v4.new_markdown_cell("Wait. **Where does it set?**\n\nYou know. *It sets in the west, too.*"),
+     [("1 Where is the sun?", ["question"]), ("1 Where is the sun?", ["lead", "follows"])]),
     (v4.new_markdown_cell("**What is new** since then: a line.\n\n```text\na -> b\n```"),
      [("What is new", ["lead", "diagram"])]),
     (v4.new_markdown_cell("### A third\n\n*Not a sentence*, and *two words.*"), []),
     (v4.new_code_cell("x = 1"), []),
-    (v4.new_code_cell("x = 1", metadata={"slideshow": {"slide_type": "slide"}}), [("1 Where is the sun?", ["code"])]),
+    (v4.new_code_cell("x = 1", metadata={"slideshow": {"slide_type": "slide"}}),
+     [("1 Where is the sun?", ["lead", "code"])]),
     (v4.new_code_cell("x", outputs=small.figure("A"), metadata={"slideshow": {"slide_type": "notes"}}), []),
     (v4.new_markdown_cell("## 2 **Why?**\n\n**Why?**", metadata={"slideshow": {"slide_type": "skip"}}), []),
     (v4.new_markdown_cell("Plain text.", metadata={"slideshow": {"slide_type": "slide"}}),
@@ -54,9 +61,10 @@ def test_an_answer_comes_with_the_next_click(tmp_path):
 
 
 def test_all_text_of_the_main_path_is_said(tmp_path):
-    found = slides.slides(pages.blocks(small.write(tmp_path)), pages.Renderer())
+    silent = v4.new_markdown_cell("### A heading\n\nNothing to show.\n\n### And one more\n\n- a")
+    found = slides.slides(pages.blocks(small.write(tmp_path, silent)), pages.Renderer())
     notes = "".join(note for slide in found for note in slide.notes)
-    for said in ("From noon on the sun sinks", "a compass", "And north is not", "A bag of four"):
+    for said in ("From noon on the sun sinks", "a compass", "And north is not", "A bag of four", "Nothing to show"):
         assert said in notes
     assert "Because" not in notes
 
@@ -82,7 +90,7 @@ def test_nothing_overflows_and_nothing_is_fetched(notebook, tmp_path, chrome):
         return [...slide.querySelectorAll("h2, p, li, pre, img, figcaption, table, .katex-html .base")]
             .filter(part => !part.closest(".notes")).map(part => [part, part.getBoundingClientRect()])
             .filter(([_, box]) => box.left < 0 || box.top < 0 || box.right > width + 1 || box.bottom > height + 1
-                || box.width * box.height == 0)
+                || box.width * box.height == 0 || part.scrollWidth > part.clientWidth + 1 && part.tagName == "PRE")
             .map(([part, box]) => `${number + 1}: ${part.tagName} ${part.textContent.slice(0, 40)}
                                    ${JSON.stringify(box)}`)
         })""", [slides.WIDTH, slides.HEIGHT])
