@@ -82,7 +82,8 @@ def test_make_installs_the_python_that_the_project_admits():
 @pytest.fixture
 def small_course(tmp_path) -> Path:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    (tmp_path / "README.md").write_text("git clone https://github.com/OLD/old\n")
+    (tmp_path / "README.md").write_text("git clone https://github.com/OLD/old\n(https://github.com/A/b/actions/c.svg)\n")
+    (tmp_path / "CITATION.cff").write_text('repository-code: "https://github.com/OLD/old"\n')
     (tmp_path / "notebooks").mkdir()
     badge = "md:# 04\n[![Open in Colab](a.svg)](https://colab.research.google.com/github/a/b/04_loss.ipynb)"
     notebook_helpers.write(tmp_path / "notebooks" / "04_loss.ipynb", badge, setup_cell("https://old"), "1")
@@ -91,11 +92,13 @@ def small_course(tmp_path) -> Path:
 
 def test_stamp_writes_the_address_everywhere_and_only_once(small_course):
     changed = {path.name for path in stamp.stamp("me/my.course", small_course)}
-    assert changed == {"04_loss.ipynb", "README.md", "pyproject.toml"}
+    assert changed == {"04_loss.ipynb", "README.md", "pyproject.toml", "CITATION.cff"}
     notebook = (small_course / "notebooks" / "04_loss.ipynb").read_text()
     assert 'url = \\"https://github.com/me/my.course\\"' in notebook and "https://old" not in notebook
     assert "colab.research.google.com/github/me/my.course/blob/main/notebooks/04_loss.ipynb" in notebook
-    assert (small_course / "README.md").read_text() == "git clone https://github.com/me/my.course\n"
+    readme, cited = ((small_course / name).read_text() for name in ("README.md", "CITATION.cff"))
+    assert readme == "git clone https://github.com/me/my.course\n(https://github.com/me/my.course/actions/c.svg)\n"
+    assert cited == 'repository-code: "https://github.com/me/my.course"\n'
     assert project.repository(small_course) == "https://github.com/me/my.course"
     assert stamp.stamp(None, small_course) == []
 

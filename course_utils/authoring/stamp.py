@@ -1,4 +1,4 @@
-"""Write the repository's address into set-up cells, badges and README: `make stamp REPO=owner/name`."""
+"""Write the repository's address into set-up cells, badges, README and CITATION.cff: `make stamp REPO=owner/name`."""
 
 import re
 from pathlib import Path
@@ -9,6 +9,8 @@ from course_utils.authoring.setup_cell import FIRST_LINE, badge, setup_cell
 _BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*/([^/)]+\.ipynb)\)")
 _ADDRESS = re.compile(r'^Repository = ".*"$', flags=re.MULTILINE)
 _CLONE = re.compile(r"git clone https://\S+")
+_WORKFLOWS = re.compile(r"https://github\.com/[^/\s)]+/[^/\s)]+(?=/actions/)")
+_CITED = re.compile(r'^repository-code: ".*"$', flags=re.MULTILINE)
 
 
 def stamp(owner_and_name: str | None = None, root: Path = project.ROOT) -> list[Path]:
@@ -20,6 +22,9 @@ def stamp(owner_and_name: str | None = None, root: Path = project.ROOT) -> list[
     stamped = {path: stamped_notebook(path, repository) for path in sorted(root.glob("notebooks/*.ipynb"))}
     stamped[readme] = stamped_markdown(readme.read_text(encoding="utf-8"), repository)
     stamped[pyproject] = _ADDRESS.sub(f'Repository = "{repository}"', pyproject.read_text(encoding="utf-8"))
+    cited = root / "CITATION.cff"
+    if cited.exists():
+        stamped[cited] = _CITED.sub(f'repository-code: "{repository}"', cited.read_text(encoding="utf-8"))
     changed = [path for path, text in stamped.items() if text != path.read_text(encoding="utf-8")]
     for path in changed:
         notebook_file.replace(path, stamped[path])
@@ -27,7 +32,8 @@ def stamp(owner_and_name: str | None = None, root: Path = project.ROOT) -> list[
 
 
 def stamped_markdown(text: str, repository: str) -> str:
-    """The text with every Colab badge and every `git clone` line pointing to the repository."""
+    """The text with every Colab badge, `git clone` line and badge of a workflow pointing to the repository."""
+    text = _WORKFLOWS.sub(repository, text)
     text = _BADGE.sub(lambda match: badge(repository, match[1]), text)
     return _CLONE.sub(f"git clone {repository}", text)
 
