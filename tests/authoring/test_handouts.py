@@ -24,7 +24,9 @@ def alternatives(read) -> list[str]:
     """The alternative texts in the PDF's structure, which a screen reader reads."""
     last = len(read.xref_objStm) + sum(map(len, read.xref.values()))
     objects = [read.get_object(number) for number in range(1, last)]
-    return [each["/Alt"] for each in objects if isinstance(each, dict) and each.get("/S") == "/Figure"]
+    # Roots in equations are drawn, and are figures to Chromium; their text is the equation's
+    figures = [each for each in objects if isinstance(each, dict) and each.get("/S") == "/Figure"]
+    return [figure["/Alt"] for figure in figures if "/Alt" in figure]
 
 
 def fonts(read) -> dict[str, bool]:

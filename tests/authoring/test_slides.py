@@ -89,7 +89,7 @@ def test_nothing_overflows_and_nothing_is_fetched(notebook, tmp_path, chrome):
         Reveal.slide(number)
         return [...slide.querySelectorAll("h2, p, li, pre, img, figcaption, table, .katex-html .base")]
             .filter(part => !part.closest(".notes")).map(part => [part, part.getBoundingClientRect()])
-            .filter(([_, box]) => box.left < 0 || box.top < 0 || box.right > width + 1 || box.bottom > height + 1
+            .filter(([part, box]) => box.left < 0 || box.top < 0 || box.right > width + 1 || box.bottom > height + 1
                 || box.width * box.height == 0 || part.scrollWidth > part.clientWidth + 1 && part.tagName == "PRE")
             .map(([part, box]) => `${number + 1}: ${part.tagName} ${part.textContent.slice(0, 40)}
                                    ${JSON.stringify(box)}`)
