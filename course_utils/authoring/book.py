@@ -131,8 +131,9 @@ class _Equations(pages.Renderer):
         texts = [path.read_text(encoding="utf-8") for path in paths]
         rendered = self.finish("\0".join(texts), chrome).split("\0")
         for path, text in zip(paths, rendered):
-            # Who has no mouse scrolls long lines with the keys
-            path.write_text(text.replace("<pre>", '<pre tabindex="0">'), encoding="utf-8")
+            # Who has no mouse scrolls long lines and equations with the keys
+            path.write_text(re.sub('<pre(?=>)|<span class="katex-display"', r'\g<0> tabindex="0"', text),
+                            encoding="utf-8")
 
 
 _RENDERER = _Equations()
