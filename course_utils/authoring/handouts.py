@@ -117,10 +117,10 @@ def _title_page() -> str:
 def _index(terms: dict[str, str]) -> str:
     places: dict[str, list[str]] = {}
     for place, term in terms.items():
-        places.setdefault(term[:1].lower() + term[1:] if not term[1:2].isupper() else term, []).append(place)
-    rows = "".join(f"<p>{escape(term)} "
+        places.setdefault(term.lower(), []).append(place)
+    rows = "".join(f"<p>{escape(terms[found[0]])} "
                    + ", ".join(f'<a href="#{place}" data-page="{place}">000</a>' for place in found) + "</p>"
-                   for term, found in sorted(places.items(), key=lambda row: row[0].lower()))
+                   for _, found in sorted(places.items()))
     return f"<section class=chapter id=index><h1>Index of terms</h1><div class=index>{rows}</div></section>"
 
 
