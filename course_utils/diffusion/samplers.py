@@ -76,6 +76,27 @@ def ddim(denoiser: Denoiser, schedule: NoiseSchedule, xT: Tensor, steps: int | N
 
 
 @torch.no_grad()
+def ddim_inversion(denoiser: Denoiser, schedule: NoiseSchedule, x0: Tensor, steps: int | None = None, *,
+                   corrections: int = 1, callback: Callback | None = None) -> Tensor:
+    """The noise xT from which `ddim` with as many steps makes x0 again: its steps in the other direction.
+
+    ddim goes from x_t to x_s with the noise predicted at x_t, which is not known when coming from x_s. As usual the
+    prediction at x_s stands in for it; each of the `corrections` then predicts again, at the x_t found so far.
+    x0 (B, ...); `steps` in 1..T (default T). Returns xT like x0. Source: Song et al. 2021 (DDIM), section 4.3.
+    """
+    xs, times = x0, _times(schedule, steps)
+    for i, (t, s) in enumerate(reversed(_pairs(times))):
+        abar_t, abar_s, xt = schedule.at(t, x0), schedule.at(s, x0), xs
+        for _ in range(1 + corrections):
+            prediction = denoiser(xt, t)
+            eps = prediction.eps
+            xt = (abar_t / abar_s).sqrt() * (xs - (1 - abar_s).sqrt() * eps) + (1 - abar_t).sqrt() * eps
+        _report(callback, i, len(times), t, xs, prediction, xt)
+        xs = xt
+    return xs
+
+
+@torch.no_grad()
 def dpmpp(denoiser: Denoiser, schedule: NoiseSchedule, xT: Tensor, steps: int | None = None, *,
           generator: torch.Generator | None = None, callback: Callback | None = None) -> Tensor:
     """DPM-Solver++(2M): ddim's path in far fewer steps, each using the prediction before (Lu et al. 2022, algorithm 2).

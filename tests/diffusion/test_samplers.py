@@ -8,7 +8,16 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
-from course_utils.diffusion import GaussianMixture, NoiseSchedule, Prediction, ddim, ddpm, dpmpp, exact_denoiser
+from course_utils.diffusion import (
+    GaussianMixture,
+    NoiseSchedule,
+    Prediction,
+    ddim,
+    ddim_inversion,
+    ddpm,
+    dpmpp,
+    exact_denoiser,
+)
 from course_utils.measure import two_sample_p
 from course_utils.runtime import seeded
 from tests.conftest import ROOT
@@ -200,3 +209,15 @@ def test_dpmpp_is_silent():
              "dpmpp(lambda x, t: Prediction.of(x, s.at(t, x), x0=x), s, torch.zeros(1, 2), 3)"]
     ran = subprocess.run([sys.executable, "-c", "\n".join(lines)], cwd=ROOT, capture_output=True, text=True)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("steps, corrections, error", [(200, 1, 0.02), (50, 3, 0.02)])
+def test_inversion_finds_the_noise_that_ddim_makes_an_image_from(steps, corrections, error):
+    denoiser, noise = exact_denoiser(DOUBLE, SCHEDULE), start(8)
+    seen = []
+    x0 = ddim(denoiser, SCHEDULE, noise, steps)
+    found = ddim_inversion(denoiser, SCHEDULE, x0, steps, corrections=corrections, callback=seen.append)
+    assert (ddim(denoiser, SCHEDULE, found, steps) - x0).abs().mean() < error
+    assert [step.t for step in seen] == SCHEDULE.timesteps(steps)[::-1]
+    coarse = ddim_inversion(denoiser, SCHEDULE, x0, steps, corrections=0)
+    assert (found - noise).abs().mean() < (coarse - noise).abs().mean(), "a correction helps"
