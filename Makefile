@@ -74,7 +74,7 @@ stamp: say-stamp $(READY)  ## write the address of the repository, REPO=owner/na
 	@$(PYTHON) -m course_utils stamp $(REPO)
 
 data: say-data $(READY)  ## build data/ anew; needs npm, apt-get and the network
-	@for builder in garments photographs emoji encoders; do $(PYTHON) data/build/$$builder.py || exit 1; done
+	@for builder in garments photographs emoji encoders tokenizer; do $(PYTHON) data/build/$$builder.py || exit 1; done
 
 lock: say-lock $(READY)  ## write requirements.lock and environment.yml from pyproject.toml
 	@$(PYTHON) -m pip install --quiet uv

@@ -68,9 +68,10 @@ class ResidualBlock(nn.Module):
 class Attention(nn.Module):
     """Attention of tokens x (B, N, C) to all of them, and to those of `context` (B, M, D) if given.
 
-    The context's keys and values are concatenated to the tokens' own (GLIDE). qk_norm: queries and keys are normalised
-    and the logits multiplied by a learned temperature. Without it, at high learning rates, their norms may grow until
-    all tokens attend to one and the same, whatever it holds. Sources: Vaswani et al. 2017; Henry et al. 2020 (QKNorm).
+    The context's keys and values are concatenated to the tokens' own (GLIDE). bias (N, N): added to the logits, -inf
+    where the row's token must not see the column's. qk_norm: queries and keys are normalised and the logits multiplied
+    by a learned temperature. Without it, at high learning rates, their norms may grow until all tokens attend to one
+    and the same, whatever it holds. Sources: Vaswani et al. 2017; Henry et al. 2020 (QKNorm).
     """
 
     def __init__(self, width: int, heads: int, context_dim: int = 0, qk_norm: bool = False):
@@ -82,7 +83,7 @@ class Attention(nn.Module):
         self.context_kv = nn.Linear(context_dim, 2 * width) if context_dim else None
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor | None = None, bias: Tensor | float = 0.0) -> Tensor:
         q, k, v = self.qkv(x).chunk(3, dim=-1)
         if context is not None:
             k, v = (torch.cat(pair, 1) for pair in zip(self.context_kv(context).chunk(2, dim=-1), (k, v)))
@@ -90,7 +91,7 @@ class Attention(nn.Module):
         # Written out: for a few dozen tokens torch's fused attention takes several times as long on a CPU
         if isinstance(self.sharpness, Tensor):
             q, k = normalize(q, dim=-1).to(v), normalize(k, dim=-1).to(v)
-        share = (self.sharpness * (q @ k.mT)).softmax(dim=-1)
+        share = (self.sharpness * (q @ k.mT) + bias).softmax(dim=-1)
         return self.out((share.to(v) @ v).transpose(1, 2).flatten(2))
 
 

@@ -104,7 +104,7 @@ class TextEncoder(nn.Module):
 
 
 class TextBlock(nn.Module):
-    """Tokens x (B, M, C) -> (B, M, C): self-attention, then a feed-forward."""
+    """Tokens x (B, M, C) -> (B, M, C): self-attention, then a feed-forward; `bias` as in Attention."""
 
     def __init__(self, width: int, heads: int):
         super().__init__()
@@ -113,6 +113,6 @@ class TextBlock(nn.Module):
         for last in (self.attention.out, self.feed_forward[-1]):
             zeros(last)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attention(self.norm1(x))
+    def forward(self, x: Tensor, bias: Tensor | float = 0.0) -> Tensor:
+        x = x + self.attention(self.norm1(x), bias=bias)
         return x + self.feed_forward(self.norm2(x))
