@@ -68,10 +68,9 @@ class ResidualBlock(nn.Module):
 class Attention(nn.Module):
     """Attention of tokens x (B, N, C) to all of them, and to those of `context` (B, M, D) if given.
 
-    The context's keys and values are concatenated to the tokens' own (GLIDE). bias (N, N) is added to the logits.
-    qk_norm: queries and keys are normalised and the logits multiplied by a learned temperature. Without it, at high
-    learning rates, their norms may grow until all tokens attend to one and the same, whatever it holds.
-    Sources: Vaswani et al. 2017; Henry et al. 2020 (QKNorm).
+    The context's keys and values are concatenated to the tokens' own (GLIDE). bias (N, N): added to the logits.
+    qk_norm: queries and keys are normalised, the logits multiplied by a learned temperature. Without it, at high rates,
+    their norms may grow until all tokens attend to one. Sources: Vaswani et al. 2017; Henry et al. 2020 (QKNorm).
     """
 
     def __init__(self, width: int, heads: int, context_dim: int = 0, qk_norm: bool = False):
