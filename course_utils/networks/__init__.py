@@ -1,5 +1,6 @@
 """The networks: torch modules that load and save themselves with huggingface_hub's mixin."""
 
+from course_utils.networks.autoencoder import Autoencoder
 from course_utils.networks.checkpoints import NetworkError, load_network, training_record
 from course_utils.networks.classifier import NoisyClassifier
 from course_utils.networks.clip import CLIP, NoisyCLIP
@@ -12,6 +13,7 @@ from course_utils.networks.unclip import UnCLIPDecoder, UnCLIPPrior
 from course_utils.networks.unet import UNet, widened
 from course_utils.networks.weights import device_of
 
-__all__ = ["CLIP", "GAN", "FrozenTextEncoder", "FrozenTextUNet", "Neighbours", "NetworkError", "NoisyCLIP",
-           "NoisyClassifier", "Recogniser", "SceneRecogniser", "SentenceEncoder", "TextUNet", "UNet", "UnCLIPDecoder",
-           "UnCLIPPrior", "device_of", "load_network", "load_text_encoder", "training_record", "widened"]
+__all__ = ["CLIP", "GAN", "Autoencoder", "FrozenTextEncoder", "FrozenTextUNet", "Neighbours", "NetworkError",
+           "NoisyCLIP", "NoisyClassifier", "Recogniser", "SceneRecogniser", "SentenceEncoder", "TextUNet", "UNet",
+           "UnCLIPDecoder", "UnCLIPPrior", "device_of", "load_network", "load_text_encoder", "training_record",
+           "widened"]

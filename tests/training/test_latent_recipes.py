@@ -1,0 +1,62 @@
+"""The recipe of the autoencoder, and what its checkpoint is worth."""
+
+import pytest
+import torch
+
+from course_utils.evaluation.scenes import evaluation_scenes, render
+from course_utils.measure import psnr
+from course_utils.networks import Autoencoder, load_network, training_record
+from course_utils.runtime import seeded
+from course_utils.training.recipes.autoencoder import CROP, SDAutoencoder, encoded, returned, seen_again
+
+pytestmark = pytest.mark.usefixtures("plain_precision")
+
+
+def test_crops_come_from_everywhere_in_a_scene():
+    recipe = SDAutoencoder()
+    batch, scene = recipe.batch(40, seeded(1)), recipe.scenes(10, seeded(1))[0]
+    image, places = render([scene], 128)[0], set()
+    assert batch["images"].shape == (40, 3, CROP, CROP) and batch["noise"].shape == (40, 8, 8, 8)
+    windows = image.unfold(1, CROP, 1).unfold(2, CROP, 1)
+    for crop in batch["images"][:4]:
+        found = (windows == crop[:, None, None]).all(0).all(-1).all(-1).nonzero()
+        assert len(found), "the crop is part of its scene"
+        places.add(tuple(found[0].tolist()))
+    assert len(places) == 4
+
+
+def test_each_term_of_the_loss_counts():
+    recipe = SDAutoencoder()
+    batch = {"images": torch.zeros(2, 3, 4, 4), "noise": torch.zeros(2, 1, 1, 1)}
+    mean, log_variance = torch.tensor([0.0, 3.0]).view(2, 1, 1, 1), torch.zeros(2, 1, 1, 1)
+
+    def network(images, noise):
+        return images + 0.5, mean, log_variance
+
+    assert torch.allclose(recipe.loss(network, batch), torch.tensor([0.5 + 2 * 0.25, 1.0 + 1e-3 * 4.5]))
+
+
+@pytest.mark.slow
+def test_the_scale_is_one_over_the_spread_of_latents():
+    torch.manual_seed(0)
+    recipe = SDAutoencoder()
+    network = Autoencoder((8, 8, 8, 16), latent_channels=2, groups=4).eval()
+    network.start_from_pca(render(recipe.scenes(8, seeded(0)), 128))
+    recipe.shipped(network)
+    assert network.scale != 1 and 0.85 < encoded(network, evaluation_scenes("test", 32)).std() < 1.15
+
+
+def test_what_is_gone_is_not_seen_again():
+    scenes = evaluation_scenes("test", 32)
+    real = render(scenes, 128)
+    assert set(seen_again(real, real, scenes).values()) == {1.0}
+    assert seen_again(torch.zeros_like(real), real, scenes)["concept_again"] < 0.2
+
+
+def test_the_checkpoint_returns_what_it_is_given():
+    scenes, said = evaluation_scenes("test", 24), training_record("sd-autoencoder")["measures"]
+    network = load_network("sd-autoencoder")
+    found = psnr(returned(network, scenes), render(scenes, 128)).mean().item()
+    assert said["psnr"] >= 27 and abs(found - said["psnr"]) < 2
+    assert min(said[f"{name}_again"] for name in ("concept", "style", "ground")) >= 0.97
+    assert 0.8 < encoded(network, scenes).std() < 1.2
