@@ -1,0 +1,112 @@
+"""The U-Net of Stable Diffusion, diffusers' UNet2DConditionModel, with the call that the course's models make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_utils.networks.text import PAD, TextEncoder
+from course_utils.networks.weights import Network
+
+# Objects, each a class and its box (left, top, right, bottom) in [0, 1]
+Layout = Sequence[tuple[int, Sequence[float]]]
+
+
+class LatentUNet(Network):
+    """From noisy latents, a time and the states of a text to an output like the latents: `network(xt, t, text=...)`.
+
+    xt (B, channels, H, W), t (B,) or a number in 0..T-1, text (B, M, text_dim): each token's state, keys and values of
+    cross-attention at all resolutions but the first. `network.unet` is a diffusers.UNet2DConditionModel. widths:
+    channels at each resolution. layers: transformer layers of each block. size: H and W of the latents that it draws.
+    ValueError for inputs that do not fit. Source: Rombach et al. 2022, section 3.3 and appendix E.2.
+    """
+
+    def __init__(self, channels: int = 8, widths: Sequence[int] = (64, 192), layers: int = 1, heads: int = 4,
+                 text_dim: int = 128, size: int = 16, predicts: str = "v"):
+        from diffusers import UNet2DConditionModel
+        from diffusers.models.attention_processor import AttnProcessor
+
+        from course_utils.networks.diffusers_blocks import quickened
+
+        super().__init__()
+        self.channels, self.size, self.text_dim, self.predicts = channels, size, text_dim, predicts
+        deeper = len(widths) - 1
+        self.unet = quickened(UNet2DConditionModel(
+            sample_size=size, in_channels=channels, out_channels=channels, block_out_channels=list(widths),
+            down_block_types=["DownBlock2D"] + deeper * ["CrossAttnDownBlock2D"],
+            up_block_types=deeper * ["CrossAttnUpBlock2D"] + ["UpBlock2D"], layers_per_block=1,
+            transformer_layers_per_block=layers, cross_attention_dim=text_dim, attention_head_dim=heads,
+            use_linear_projection=True))
+        # Attention written out: for a few dozen tokens torch's fused one takes longer on a CPU
+        self.unet.set_attn_processor(AttnProcessor())
+        # Every branch starts as nothing, as in the course's own U-Net
+        for name, weight in self.unet.named_parameters():
+            if ".conv2." in name or ".proj_out." in name or name.startswith("conv_out."):
+                torch.nn.init.zeros_(weight)
+
+    def forward(self, xt: Tensor, t: Tensor | float, *, text: Tensor) -> Tensor:
+        if xt.ndim != 4 or xt.shape[1] != self.channels or text.shape[::2] != (len(xt), self.text_dim):
+            raise ValueError(f"the network takes xt (B, {self.channels}, H, W) and text (B, M, {self.text_dim}); got "
+                             f"{tuple(xt.shape)} and {tuple(text.shape)}.")
+        xt = xt.contiguous(memory_format=torch.channels_last)
+        return self.unet(xt, t, text, return_dict=False)[0]
+
+    def plain(self):
+        """The diffusers.UNet2DConditionModel with these weights and its blocks as diffusers has them, on the CPU."""
+        from course_utils.networks.diffusers_blocks import as_published
+
+        return as_published(self.unet)
+
+
+class LayoutTokenizer:
+    """Layouts -> tokens (B, 3 * objects): each object a triple of its class and two corners of its box.
+
+    A layout is a list of at most `objects` objects (class, (left, top, right, bottom)), class in 0..classes-1, box in
+    [0, 1]; a corner, top left or bottom right, is a place on a grid of `places` x `places`. Classes and places share
+    one vocabulary. ValueError for other layouts. Source: Jahn et al. 2021, and the code of Rombach et al. 2022.
+    """
+
+    def __init__(self, classes: int, objects: int = 3, places: int = 32):
+        self.classes, self.objects, self.places = classes, objects, places
+
+    def __len__(self) -> int:
+        return 1 + max(self.classes, self.places**2)
+
+    def __call__(self, layouts: Sequence[Layout]) -> Tensor:
+        return torch.tensor([self._row(layout) for layout in layouts])
+
+    def _row(self, layout: Layout) -> list[int]:
+        if len(layout) > self.objects:
+            raise ValueError(f"a layout has at most {self.objects} objects; got {len(layout)}.")
+        found = []
+        for kind, box in layout:
+            left, top, right, bottom = map(float, box) if len(box) == 4 else (1, 1, 0, 0)
+            if not (0 <= kind < self.classes and 0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+                raise ValueError(f"an object is a class in 0..{self.classes - 1} and a box (left, top, right, bottom) "
+                                 f"with 0 <= left < right <= 1 and 0 <= top < bottom <= 1; got {kind}, {tuple(box)}.")
+            found += [1 + int(kind), self._place(left, top), self._place(right, bottom)]
+        return found + [PAD] * (3 * self.objects - len(found))
+
+    def _place(self, x: float, y: float) -> int:
+        return 1 + round(y * (self.places - 1)) * self.places + round(x * (self.places - 1))
+
+
+class LayoutUNet(Network):
+    """The same for a layout in place of a text: `network(xt, t, tokens=...)`, tokens (B, 9) of `network.tokenizer`.
+
+    A transformer that is trained with the U-Net reads the tokens. classes: how many there are. unet: options of the
+    LatentUNet. Source: Rombach et al. 2022, section 4.3.2.
+    """
+
+    def __init__(self, classes: int, width: int = 128, layers: int = 3, unet: dict[str, Any] | None = None):
+        super().__init__()
+        self.tokenizer = LayoutTokenizer(classes)
+        self.layout = TextEncoder(len(self.tokenizer), 3 * self.tokenizer.objects, width, layers)
+        self.unet = LatentUNet(**(unet or {}) | {"text_dim": width})
+        self.channels, self.size, self.predicts = self.unet.channels, self.unet.size, self.unet.predicts
+
+    def forward(self, xt: Tensor, t: Tensor | float, *, tokens: Tensor) -> Tensor:
+        return self.unet(xt, t, text=self.layout(tokens)[0])
