@@ -1,0 +1,137 @@
+"""Stable Diffusion on emoji scenes: the U-Nets of notebook 12, on latents."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
+
+from course_utils.datasets.scenes import Scene
+from course_utils.datasets.vocabulary import FAMILIAR, said
+from course_utils.evaluation.scenes import evaluate, evaluation_scenes, means
+from course_utils.networks import (
+    Autoencoder,
+    LatentUNet,
+    LayoutTokenizer,
+    LayoutUNet,
+    NetworkError,
+    device_of,
+    load_network,
+)
+from course_utils.networks.latent_unet import Layout
+from course_utils.runtime import autocast
+from course_utils.systems import stable_diffusion
+from course_utils.systems.model import noised
+from course_utils.training.recipes.autoencoder import SDAutoencoder, encoded, parts
+from course_utils.training.recipes.glide import GLIDEBase, SceneRecipe
+
+
+class LatentRecipe(SceneRecipe):
+    """A U-Net on the latents of scenes. They are encoded in the batch, which takes a fifth of the time."""
+
+    predicts, lr = "v", 1.5e-3
+
+    @cached_property
+    def autoencoder(self) -> Autoencoder:
+        return load_network("sd-autoencoder")
+
+    def examples(self, scenes: list[Scene], generator: torch.Generator) -> dict[str, Tensor]:
+        autoencoder = self.autoencoder.to(generator.device)
+        # What is asked for is decided under much noise
+        return noised(encoded(autoencoder, scenes).to(generator.device), generator, late=True)
+
+    def dropped(self, n: int, generator: torch.Generator) -> Tensor:
+        """Which examples are not told what they show, (n,) bool."""
+        return torch.rand(n, generator=generator, device=generator.device) < self.p_uncond
+
+    def system(self, network: nn.Module) -> stable_diffusion.Latent:
+        """What samples from the network."""
+        raise NotImplementedError
+
+    def asked(self, scenes: list[Scene]) -> list:
+        """What the system is asked for, to draw these scenes."""
+        raise NotImplementedError
+
+    def answers(self, network: nn.Module, scenes: list[Scene]) -> Tensor:
+        """Samples for scenes, (B, 3, 128, 128), on the CPU."""
+        system = self.system(network)
+        return torch.cat([system.sample(self.asked(part), seed=i).cpu() for i, part in enumerate(parts(scenes, 64))])
+
+    def preview(self, network: nn.Module) -> Tensor:
+        return self.answers(network, evaluation_scenes("test", 16))
+
+
+class SDBase(LatentRecipe, GLIDEBase):
+    """From a caption, as the states of the frozen CLIP's text encoder, to latents; captions as in GLIDE's base."""
+
+    name = "sd-base"
+    images, slow = 480_000, ()
+
+    @cached_property
+    def clip(self) -> nn.Module:
+        return load_network("clip")
+
+    def network(self) -> LatentUNet:
+        return LatentUNet(SDAutoencoder.latent_channels, predicts=self.predicts)
+
+    def system(self, network: LatentUNet) -> stable_diffusion.StableDiffusion:
+        where = device_of(network)
+        return stable_diffusion.StableDiffusion(network, self.autoencoder.to(where), self.clip.to(where))
+
+    def asked(self, scenes: list[Scene]) -> list[str]:
+        return [scene.caption for scene in scenes]
+
+    @torch.no_grad()
+    def batch(self, n: int, generator: torch.Generator, images_seen: int = 0,
+              split: str = "train") -> dict[str, Tensor]:
+        scenes, clip = self.scenes(n, generator, split, images_seen), self.clip.to(generator.device)
+        dropped = self.dropped(n, generator).tolist()
+        captions = ["" if gone else scene.caption for gone, scene in zip(dropped, scenes)]
+        with autocast(generator.device):
+            text = clip.text(clip.tokenizer(captions).to(generator.device))[0]
+        return self.examples(scenes, generator) | {"text": text.float()}
+
+    def measures(self, network: LatentUNet) -> dict[str, float]:
+        """The loss, and how true samples are to captions of each split, where the recogniser of scenes is trained."""
+        found = SceneRecipe.measures(self, network)
+        try:
+            recogniser = load_network("scene-recogniser")
+        except NetworkError:
+            return found
+        for split in ("test", "unseen-style", "unseen-ground", "unseen-relation"):
+            scenes = evaluation_scenes(split, 256)
+            made = avg_pool2d(self.answers(network, scenes), 2)
+            found |= means(evaluate(recogniser, made, said(scenes)), split)
+        return found
+
+
+class SDLayout(LatentRecipe):
+    """From boxes with a concept each to latents: the base's U-Net goes on with an encoder of layouts."""
+
+    name = "sd-layout"
+    images, lr = 160_000, 1e-3
+
+    def network(self) -> LayoutUNet:
+        unet = load_network("sd-base")
+        network = LayoutUNet(len(FAMILIAR), unet=unet.options)
+        network.unet.load_state_dict(unet.state_dict())
+        return network
+
+    def system(self, network: LayoutUNet) -> stable_diffusion.LayoutToImage:
+        return stable_diffusion.LayoutToImage(network, self.autoencoder.to(device_of(network)))
+
+    def asked(self, scenes: list[Scene]) -> list[Layout]:
+        return [[(FAMILIAR.index(placed.concept), placed.box) for placed in scene.objects] for scene in scenes]
+
+    def batch(self, n: int, generator: torch.Generator, images_seen: int = 0,
+              split: str = "train") -> dict[str, Tensor]:
+        scenes = self.scenes(n, generator, split)
+        dropped, rows = self.dropped(n, generator).tolist(), []
+        for gone, objects in zip(dropped, self.asked(scenes)):
+            # In any order, for a layout is a set
+            order = torch.randperm(len(objects), generator=generator, device=generator.device).tolist()
+            rows.append([] if gone else [objects[i] for i in order])
+        tokens = LayoutTokenizer(len(FAMILIAR))(rows).to(generator.device)
+        return self.examples(scenes, generator) | {"tokens": tokens}
