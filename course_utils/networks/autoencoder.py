@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pixel_unshuffle
+from torch.func import functional_call
+from torch.nn.functional import leaky_relu, pixel_unshuffle
 
 from course_utils.networks.weights import Network
 
@@ -20,11 +21,13 @@ class Autoencoder(Network):
 
     `network(images, noise)`, with noise in the shape of the latents, is for training: the decoded images, and mean and
     log variance of the latents. `network.vae` is a diffusers.AutoencoderKL. `encode` gives the mean, times
-    `network.scale`, with which latents have a standard deviation of 1. widths: channels at each resolution.
-    ValueError when H or W is no multiple of f. Source: Rombach et al. 2022, section 3.1 and appendix G.
+    `network.scale`, with which latents have a standard deviation of 1. widths: channels at each resolution. critic:
+    width of a discriminator of patches, for training only, 0 for none. ValueError when H or W is no multiple of f.
+    Source: Rombach et al. 2022, section 3.1 and appendix G.
     """
 
-    def __init__(self, widths: Sequence[int] = (16, 32, 64, 128), latent_channels: int = 8, groups: int = 8):
+    def __init__(self, widths: Sequence[int] = (16, 32, 64, 128), latent_channels: int = 8, groups: int = 8,
+                 critic: int = 0):
         from diffusers import AutoencoderKL
 
         from course_utils.networks.diffusers_blocks import quickened
@@ -36,11 +39,20 @@ class Autoencoder(Network):
             up_block_types=["UpDecoderBlock2D"] * len(widths), latent_channels=latent_channels,
             norm_num_groups=groups, mid_block_add_attention=False))
         self.register_buffer("scale", torch.ones(()))
+        self.discriminator = PatchDiscriminator(critic) if critic else None
 
     def forward(self, images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         mean, log_variance = self._encode(images)
         latents = mean + (0.5 * log_variance).exp() * noise
         return self.vae.decode(latents, return_dict=False)[0].float(), mean, log_variance
+
+    def judged(self, images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The decoded images, and of patches the logits that they are real: of real ones, of decoded ones for the
+        discriminator to learn from, and the same for the decoder, from which the discriminator does not learn."""
+        made = self.forward(images, noise)[0]
+        fixed = {name: value.detach() for name, value in self.discriminator.named_parameters()}
+        return (made, self.discriminator(images), self.discriminator(made.detach()),
+                functional_call(self.discriminator, fixed, made))
 
     def encode(self, images: Tensor) -> Tensor:
         """Images as latents, without noise."""
@@ -112,6 +124,25 @@ class Autoencoder(Network):
         both = self.vae.encode(images, return_dict=False)[0].parameters.float()
         mean, log_variance = both.chunk(2, dim=1)
         return mean, log_variance.clamp(-30, 20)
+
+
+class PatchDiscriminator(nn.Module):
+    """Images (B, 3, H, W) -> logits (B, H / 8, W / 8), high where a patch looks real (Isola et al. 2017, section 3.2).
+    """
+
+    def __init__(self, width: int):
+        super().__init__()
+        widths = (3, width, 2 * width, 4 * width)
+        self.layers = nn.ModuleList(nn.Conv2d(into, out, 4, stride=2, padding=1) for into, out in
+                                    zip(widths, widths[1:]))
+        self.last = nn.Conv2d(widths[-1], 1, 3, padding=1)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = images.contiguous(memory_format=torch.channels_last)
+        for layer in self.layers:
+            x = leaky_relu(layer(x), 0.2)
+        return self.last(x)[:, 0].float()
 
 
 def _set(conv: nn.Conv2d, matrix: Tensor) -> None:

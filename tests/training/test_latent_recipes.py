@@ -8,7 +8,7 @@ from course_utils.evaluation.scenes import evaluation_scenes, render
 from course_utils.measure import psnr
 from course_utils.networks import Autoencoder, LatentUNet, LayoutTokenizer, load_network, training_record
 from course_utils.runtime import seeded
-from course_utils.training.recipes.autoencoder import CROP, SDAutoencoder, encoded, returned, seen_again
+from course_utils.training.recipes.autoencoder import CROP, SDAutoencoder, SDDecoder, encoded, returned, seen_again
 from course_utils.training.recipes.stable_diffusion import SDBase, SDLayout
 
 pytestmark = pytest.mark.usefixtures("plain_precision")
@@ -62,6 +62,31 @@ def test_the_checkpoint_returns_what_it_is_given():
     assert said["psnr"] >= 27 and abs(found - said["psnr"]) < 2.5
     assert min(said[f"{name}_again"] for name in ("concept", "style", "ground")) >= 0.97
     assert 0.8 < encoded(network, scenes).std() < 1.2
+
+
+def test_the_discriminator_learns_apart_from_the_decoder():
+    recipe = SDDecoder()
+    recipe.critic = 8
+    network, batch = recipe.network(), recipe.batch(4, seeded(0))
+    decoder, critic = network.vae.decoder.conv_out.weight, network.discriminator.last.weight
+    loss = recipe.loss(network, batch)
+    assert loss.shape == (4,)
+    loss.mean().backward()
+    assert not any(weight.grad is not None for weight in network.vae.encoder.parameters())
+    made, real, fake, fooled = network.judged(batch["images"], batch["noise"])
+    assert torch.equal(fake, fooled) and real.shape == (4, 8, 8)
+    told_apart = (1 - real).relu().mean() + (1 + fake).relu().mean()
+    own, = torch.autograd.grad(told_apart, critic, retain_graph=True)
+    assert torch.allclose(critic.grad, own, rtol=1e-3, atol=1e-6)
+    gap = made - batch["images"]
+    near, deceived = (torch.autograd.grad(term, decoder, retain_graph=True)[0] for term in
+                      ((gap.abs() + 2 * gap**2).mean(), -fooled.mean()))
+    pull = (decoder.grad - near).norm() / near.norm()
+    assert abs(pull - 0.5) < 0.02 and torch.nn.functional.cosine_similarity(
+        (decoder.grad - near).flatten(), deceived.flatten(), 0) > 0.99
+    alone = recipe.shipped(network)
+    assert alone.discriminator is None and alone.scale == network.scale
+    assert torch.equal(alone.vae.encoder.conv_in.weight, network.vae.encoder.conv_in.weight)
 
 
 class Reader(torch.nn.Module):

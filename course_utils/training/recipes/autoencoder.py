@@ -74,6 +74,82 @@ class SDAutoencoder(SceneRecipe):
         return found | seen_again(made, real, scenes)
 
 
+class Short(SDAutoencoder):
+    """The same for a comparison, four minutes of one core."""
+
+    name, images = "sd-short", 12_000
+
+
+class ShortRandom(Short):
+    """From torch's usual weights instead of PCA."""
+
+    name = "sd-short-random"
+
+    def network(self) -> Autoencoder:
+        return Autoencoder(self.widths, self.latent_channels)
+
+
+class ShortChannels4(Short):
+    """With the four channels of Stable Diffusion."""
+
+    name, latent_channels = "sd-short-channels-4", 4
+
+
+class ShortChannels16(Short):
+    """With the sixteen of Stable Diffusion 3."""
+
+    name, latent_channels = "sd-short-channels-16", 16
+
+
+class ShortF4(Short):
+    """Latents of 32 x 32 x 4, twice as many numbers."""
+
+    name, widths, latent_channels = "sd-short-f4", (16, 32, 64), 4
+
+
+class ShortF2(Short):
+    """Latents of 64 x 64 x 2, four times as many."""
+
+    name, widths, latent_channels = "sd-short-f2", (16, 64), 2
+
+
+class SDDecoder(SDAutoencoder):
+    """The decoder goes on beside a discriminator of patches, which no average of possible edges deceives.
+
+    The encoder stays, and with it what was trained on its latents. The discriminator's share is so large that at the
+    decoder's last layer its gradient is half that of the other terms, as in LDM's code.
+    """
+
+    name = "sd-decoder"
+    images, lr, betas, critic, adversarial = 24_000, 5e-4, (0.5, 0.9), 32, 0.5
+
+    def network(self) -> Autoencoder:
+        shipped = load_network("sd-autoencoder")
+        network = Autoencoder(**shipped.options | {"critic": self.critic})
+        network.load_state_dict(shipped.state_dict(), strict=False)
+        network.vae.encoder.requires_grad_(False), network.vae.quant_conv.requires_grad_(False)
+        return network
+
+    def loss(self, network: Autoencoder, batch: dict[str, Tensor]) -> Tensor:
+        if network.discriminator is None:
+            return super().loss(network, batch)
+        made, real, fake, fooled = network.judged(batch["images"], batch["noise"])
+        gap = made - batch["images"]
+        near, deceived = (gap.abs() + self.squares * gap**2).flatten(1).mean(1), -fooled.flatten(1).mean(1)
+        last = network.vae.decoder.conv_out.weight
+        pulls = [torch.autograd.grad(term.mean(), last, retain_graph=True)[0].norm() for term in (near, deceived)]
+        weight = self.adversarial * pulls[0] / (pulls[1] + 1e-4)
+        told_apart = (1 - real).relu().flatten(1).mean(1) + (1 + fake).relu().flatten(1).mean(1)
+        return near + weight * deceived + told_apart
+
+    def shipped(self, network: Autoencoder) -> Autoencoder:
+        """Without the discriminator, which no image needs."""
+        alone = Autoencoder(**network.options | {"critic": 0}).to(device_of(network)).eval()
+        alone.load_state_dict({name: value for name, value in network.state_dict().items()
+                               if not name.startswith("discriminator.")})
+        return alone
+
+
 def seen_again(made: Tensor, real: Tensor, scenes: list[Scene]) -> dict[str, float]:
     """Of what the recogniser names rightly in real images (B, 3, 128, 128), the share it names rightly in made ones.
 

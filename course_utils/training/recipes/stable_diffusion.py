@@ -10,7 +10,8 @@ from torch.nn.functional import avg_pool2d
 
 from course_utils.datasets.scenes import Scene
 from course_utils.datasets.vocabulary import FAMILIAR, said
-from course_utils.evaluation.scenes import evaluate, evaluation_scenes, means
+from course_utils.evaluation.boxes import box_scores
+from course_utils.evaluation.scenes import evaluate, evaluation_scenes, means, render
 from course_utils.networks import (
     Autoencoder,
     LatentUNet,
@@ -24,7 +25,7 @@ from course_utils.networks.latent_unet import Layout
 from course_utils.runtime import autocast
 from course_utils.systems import stable_diffusion
 from course_utils.systems.model import noised
-from course_utils.training.recipes.autoencoder import SDAutoencoder, encoded, parts
+from course_utils.training.recipes.autoencoder import SIZE, SDAutoencoder, encoded, parts, seen_again
 from course_utils.training.recipes.glide import GLIDEBase, SceneRecipe
 
 
@@ -135,3 +136,22 @@ class SDLayout(LatentRecipe):
             rows.append([] if gone else [objects[i] for i in order])
         tokens = LayoutTokenizer(len(FAMILIAR))(rows).to(generator.device)
         return self.examples(scenes, generator) | {"tokens": tokens}
+
+    def measures(self, network: LayoutUNet) -> dict[str, float]:
+        """The loss, how well boxes are kept, and whether their classes are named, in scenes whose objects do not touch.
+
+        The IoU of chance is that of the boxes that the next scene asked for, the IoU of originals the most to expect.
+        """
+        found = super().measures(network)
+        scenes = [scene for scene in evaluation_scenes("test", 256) if len(scene.objects) == 1 or
+                  scene.relations[0][1] != "in front of"]
+        made, real = self.answers(network, scenes), render(scenes, SIZE)
+        for name, count in (("one", 1), ("two", 2)):
+            chosen = [i for i, scene in enumerate(scenes) if len(scene.objects) == count]
+            asked = [[placed.box for placed in scenes[i].objects] for i in chosen]
+            for kind, images, boxes in (("", made, asked), ("_chance", made, asked[1:] + asked[:1]),
+                                        ("_originals", real, asked)):
+                scores = box_scores(images[chosen], boxes)
+                found[f"iou_{name}{kind}"] = round(scores.mean().item(), 4)
+            found[f"iou_{name}_error"] = round((box_scores(made[chosen], asked).std() / len(scores) ** 0.5).item(), 4)
+        return found | seen_again(made, real, scenes)
