@@ -142,7 +142,7 @@ def load(part: str = "text") -> StableDiffusion | LayoutToImage:
     device."""
     if part not in ("text", "layout"):
         raise ValueError(f"part must be text or layout; got {part!r}.")
-    autoencoder = load_network("sd-autoencoder").to(device())
+    autoencoder = load_network("sd-decoder").to(device())
     if part == "layout":
         return LayoutToImage(load_network("sd-layout").to(device()), autoencoder)
     return StableDiffusion(load_network("sd-base").to(device()), autoencoder, load_network("clip").to(device()))

@@ -55,12 +55,19 @@ def test_what_is_gone_is_not_seen_again():
     assert seen_again(torch.zeros_like(real), real, scenes)["concept_again"] < 0.2
 
 
-def test_the_checkpoint_returns_what_it_is_given():
-    scenes, said = evaluation_scenes("test", 12), training_record("sd-autoencoder")["measures"]
-    network = load_network("sd-autoencoder")
+def test_the_decoder_went_on_and_the_encoder_stayed():
+    before, after = load_network("sd-autoencoder").state_dict(), load_network("sd-decoder").state_dict()
+    moved = {name.split(".")[1] for name in before if not torch.equal(before[name], after[name])}
+    assert before.keys() == after.keys() and moved == {"decoder", "post_quant_conv"}
+
+
+@pytest.mark.parametrize("name", ["sd-autoencoder", "sd-decoder"])
+def test_the_checkpoint_returns_what_it_is_given(name):
+    scenes, said = evaluation_scenes("test", 12), training_record(name)["measures"]
+    network = load_network(name)
     found = psnr(returned(network, scenes), render(scenes, 128)).mean().item()
     assert said["psnr"] >= 27 and abs(found - said["psnr"]) < 2.5
-    assert min(said[f"{name}_again"] for name in ("concept", "style", "ground")) >= 0.97
+    assert min(said[f"{what}_again"] for what in ("concept", "style", "ground")) >= 0.97
     assert 0.8 < encoded(network, scenes).std() < 1.2
 
 

@@ -36,7 +36,8 @@ class LatentRecipe(SceneRecipe):
 
     @cached_property
     def autoencoder(self) -> Autoencoder:
-        return load_network("sd-autoencoder")
+        # Its latents are those of sd-autoencoder
+        return load_network("sd-decoder")
 
     def examples(self, scenes: list[Scene], generator: torch.Generator) -> dict[str, Tensor]:
         autoencoder = self.autoencoder.to(generator.device)
