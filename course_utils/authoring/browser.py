@@ -82,8 +82,11 @@ def styles(text: str) -> str:
                     file = package(f"@fontsource/{name}") / re.search(r"url\(\./(files/[^)]*\.woff2)\)", face)[1]
                     css.append(re.sub(r"src: [^;]*;", _source(file) + ";", face))
                     covered |= characters
-        wanted -= covered
-    return "\n".join([*css, _rest(wanted)])
+        if fonts is _FONTS:
+            # Lines of diagrams must be as wide as letters of code, which in a Korean font they are not
+            rest = {letter for letter in wanted - covered if not 0x1100 <= letter < 0x2000 and letter < 0x3000}
+            wanted -= covered | rest
+    return "\n".join([*css, _rest(rest)])
 
 
 @cache

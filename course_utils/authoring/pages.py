@@ -169,7 +169,8 @@ def code(text: str, language: str = "python") -> str:
     from pygments.lexers import get_lexer_by_name
 
     if language not in ("python", "bash"):
-        return f"<pre class=diagram>{escape(text)}</pre>"
+        widest = max(map(len, text.split("\n")))
+        return f'<pre class=diagram style="--widest: {widest}">{escape(text)}</pre>'
     text = without_descriptions(text) if language == "python" else text
     html = highlight(text, get_lexer_by_name(language), HtmlFormatter(nowrap=True)).rstrip("\n")
     # Fewer parts of a page, printed in half the time

@@ -7,6 +7,7 @@ from nbformat import v4
 
 from course_utils.authoring import browser, pages
 from tests.authoring import small
+from tests.conftest import ROOT
 
 
 def test_setup_cell_badge_and_widgets_are_left_out(tmp_path):
@@ -86,3 +87,14 @@ def test_what_is_missing_is_said(monkeypatch, tmp_path):
     monkeypatch.setattr(browser.project, "ROOT", tmp_path)
     with pytest.raises(RuntimeError, match="apt install npm"):
         browser.package("katex/dist/katex.min.js")
+
+
+def test_lines_of_diagrams_are_as_wide_as_letters(chrome):
+    style = browser.styles("abc ─└┬ 확산")
+    page = chrome.new_page()
+    page.set_content(pages.page("", style + (ROOT / "course_utils/authoring/web/handout.css").read_text("utf-8"),
+                                "<code>aaaaaaaaaa</code><br><code>──└┬──────</code><br><code>확산</code>"))
+    page.evaluate("Promise.all([...document.fonts].map(font => font.load())).then(() => null)")
+    letters, lines, _ = page.evaluate("[...document.querySelectorAll('code')].map(one => one.offsetWidth)")
+    page.close()
+    assert abs(lines / letters - 1) < 0.02
