@@ -15,14 +15,28 @@ from diffusers import (
     DiTPipeline,
     DiTTransformer2DModel,
     IFPipeline,
+    KandinskyV22Pipeline,
+    KandinskyV22PriorPipeline,
     LDMSuperResolutionPipeline,
+    PriorTransformer,
     StableDiffusionInpaintPipeline,
+    UnCLIPScheduler,
     UNet2DConditionModel,
     UNet2DModel,
     VQModel,
 )
+from diffusers.pipelines.deprecated.unclip.text_proj import UnCLIPTextProjModel
 from torch import nn
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, T5Config, T5EncoderModel
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+    T5Config,
+    T5EncoderModel,
+)
 
 from course_utils import runtime
 from course_utils.authoring import notebook_file
@@ -299,3 +313,80 @@ def test_openai_glide(monkeypatch):
     steered = [scope["released"]("base", "a corgi", scale, scope["schedule"])(torch.zeros(1, 3, 8, 8), 0).eps.mean()
                for scale in (0.0, 1.0, 3.0)]
     assert (steered[2] - steered[0]).item() == pytest.approx(3 * (steered[1] - steered[0]).item(), rel=1e-3)
+
+
+def unclip_parts(hidden: int = 32) -> dict:
+    """The text encoder, tokenizer and prior that Kandinsky and Karlo share, in small."""
+    torch.manual_seed(0)
+    words = tokenizer()
+    ends = {"bos_token_id": words.bos_token_id, "eos_token_id": words.eos_token_id, "pad_token_id": words.pad_token_id}
+    text = CLIPTextModelWithProjection(CLIPTextConfig(
+        vocab_size=len(words), hidden_size=hidden, projection_dim=hidden, intermediate_size=37, num_hidden_layers=2,
+        num_attention_heads=4, **ends))
+    prior = PriorTransformer(num_attention_heads=2, attention_head_dim=12, embedding_dim=hidden, num_layers=1)
+    prior.clip_std.data.fill_(1)
+    scheduler = UnCLIPScheduler(variance_type="fixed_small_log", prediction_type="sample", num_train_timesteps=1000,
+                                clip_sample_range=5.0)
+    return {"tokenizer": words, "text_encoder": text.eval(), "prior": prior.eval(), "scheduler": scheduler}
+
+
+def image_conditioned(**options) -> UNet2DConditionModel:
+    return UNet2DConditionModel(
+        down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"), block_out_channels=(32, 64),
+        up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"), layers_per_block=1,
+        mid_block_type="UNetMidBlock2DSimpleCrossAttn", cross_attention_dim=32, attention_head_dim=4,
+        resnet_time_scale_shift="scale_shift", **options).eval()
+
+
+def test_kandinsky_blends(hub, monkeypatch):
+    vision = CLIPVisionModelWithProjection(CLIPVisionConfig(
+        hidden_size=32, image_size=28, projection_dim=32, intermediate_size=37, num_attention_heads=4,
+        num_hidden_layers=1, patch_size=14))
+    prior = KandinskyV22PriorPipeline(**unclip_parts(), image_encoder=vision.eval(), image_processor=None)
+    movq = VQModel(block_out_channels=(32, 64), down_block_types=("DownEncoderBlock2D", "AttnDownEncoderBlock2D"),
+                   up_block_types=("AttnUpDecoderBlock2D", "UpDecoderBlock2D"), latent_channels=4, norm_num_groups=8,
+                   norm_type="spatial", num_vq_embeddings=12, vq_embed_dim=4)
+    unet = image_conditioned(in_channels=4, out_channels=8, addition_embed_type="image", encoder_hid_dim=32,
+                             encoder_hid_dim_type="image_proj")
+    decoder = KandinskyV22Pipeline(unet, DDIMScheduler(clip_sample=False), movq.eval())
+    scope = hub(prior)
+    monkeypatch.setattr(KandinskyV22Pipeline, "from_pretrained",
+                        lambda name, **options: scope["asked"].append(name) or decoder)
+    exec(cells("11_dalle2")[0], scope)
+    weights = []
+    monkeypatch.setattr(KandinskyV22PriorPipeline, "interpolate",
+                        lambda self, what, given, _real=KandinskyV22PriorPipeline.interpolate, **options:
+                        weights.append((what, given)) or _real(self, what, given, **options))
+    made = scope["kandinsky"](side=64, steps=2)
+    assert scope["asked"] == ["Kandinsky 2.2 (about 10 GB, Apache 2.0)", "kandinsky-community/kandinsky-2-2-prior",
+                              "kandinsky-community/kandinsky-2-2-decoder"]
+    assert weights == [(["a panda", "an owl"], [0.5, 0.5])]
+    (pictures, options), = scope["show"]
+    assert torch.equal(pictures, made) and made.shape[:2] == (1, 3) and -1 <= made.min() < made.max() <= 1
+    assert options["alt"] and options["caption"]
+    assert not torch.equal(made, scope["kandinsky"](weights=(1.0, 0.0), side=64, steps=2)), "the weights count"
+
+
+def test_karlo_is_put_together_from_its_parts(hub, monkeypatch):
+    shared = unclip_parts()
+    text_proj = UnCLIPTextProjModel(clip_embeddings_dim=32, time_embed_dim=128, cross_attention_dim=32)
+    decoder = image_conditioned(sample_size=16, in_channels=3, out_channels=6, class_embed_type="identity")
+    steps = UnCLIPScheduler(variance_type="learned_range", prediction_type="epsilon", num_train_timesteps=1000)
+    finer = [UNet2DModel(sample_size=32, layers_per_block=1, in_channels=6, out_channels=3, block_out_channels=(32, 64),
+                         down_block_types=("ResnetDownsampleBlock2D",) * 2,
+                         up_block_types=("ResnetUpsampleBlock2D",) * 2).eval() for _ in range(2)]
+    last = UnCLIPScheduler(variance_type="fixed_small_log", prediction_type="epsilon", num_train_timesteps=1000)
+    parts = {"prior": shared["prior"], "decoder": decoder, "text_proj": text_proj.eval(), "super_res_first": finer[0],
+             "super_res_last": finer[1], "prior_scheduler": shared["scheduler"], "decoder_scheduler": steps,
+             "super_res_scheduler": last, "text_encoder": shared["text_encoder"], "tokenizer": shared["tokenizer"]}
+    scope = hub(DDIMScheduler())
+    for part in parts.values():
+        monkeypatch.setattr(type(part), "from_pretrained",
+                            lambda name, subfolder: scope["asked"].append((name, subfolder)) or parts[subfolder])
+    exec(cells("11_dalle2")[1], scope)
+    made = scope["karlo"](steps=2)
+    (pictures, options), = scope["show"]
+    assert torch.equal(pictures, made) and options["alt"] and options["caption"]
+    assert made.shape == (1, 3, 32, 32) and -1 <= made.min() < made.max() <= 1
+    need, *asked = scope["asked"]
+    assert "OpenRAIL" in need.replace(" ", "") and asked == [("kakaobrain/karlo-v1-alpha", part) for part in parts]
