@@ -38,7 +38,7 @@ def article(phrase: str) -> str:
 
 
 @cache
-def _noun(name: str, *adjectives: str) -> str:
+def noun_phrase(name: str, *adjectives: str) -> str:
     """The name with its adjectives and, where it takes one, an article: "a glossy cat", "glossy cherries"."""
     phrase = " ".join(word for word in (*adjectives, name) if word)
     return article(phrase) if concept(name).number == "one" else phrase
@@ -56,22 +56,22 @@ class _Phrases:
 
     def bare(self, k: int) -> str:
         """ "a cat" """
-        return _noun(self.objects[k].concept)
+        return noun_phrase(self.objects[k].concept)
 
     def styled(self, k: int) -> str:
         """ "a glossy cat" """
-        return _noun(self.objects[k].concept, self.style)
+        return noun_phrase(self.objects[k].concept, self.style)
 
     def coloured(self, k: int) -> str:
         """ "a yellow lemon", or "a cat" where no single colour applies"""
         name = self.objects[k].concept
-        return _noun(name, self._colour(name))
+        return noun_phrase(name, self._colour(name))
 
     def full(self, k: int, styled: bool = True) -> str:
         """ "a small glossy yellow lemon" """
         placed = self.objects[k]
         size = "small" if placed.size < 0.36 else "large" if placed.size > 0.7 else ""
-        return _noun(placed.concept, size, self.style if styled else "", self._colour(placed.concept))
+        return noun_phrase(placed.concept, size, self.style if styled else "", self._colour(placed.concept))
 
     def _colour(self, name: str) -> str:
         colour = concept(name).colour

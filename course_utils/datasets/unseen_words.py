@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from course_utils.datasets.captions import article
+from course_utils.datasets.captions import article, noun_phrase
 from course_utils.datasets.random_scenes import usual
 from course_utils.datasets.scene import Scene, make_scene
 from course_utils.datasets.sprites import STYLES, check_choice, concepts
@@ -95,17 +95,13 @@ def _scene(thing: str, style: str, colour: str, caption: str) -> Scene:
     return replace(make_scene(thing, style, colour), caption=caption)
 
 
-def _with(noun: str, thing: str, adjective: str = "") -> str:
-    phrase = f"{adjective} {noun}".strip()
-    return article(phrase) if concepts()[thing].number == "one" or noun != thing else phrase
-
-
 def _named(names: dict[str, tuple[str, ...]], turns: Turns) -> Iterator[Scene]:
     for thing, others in names.items():
         for other in others:
             for _ in range(4):
                 style, colour = turns(thing)
-                yield _scene(thing, style, colour, f"{_with(other, thing, style)} on {article(colour)} background")
+                named = article(f"{style} {other}")
+                yield _scene(thing, style, colour, f"{named} on {article(colour)} background")
 
 
 def _coloured(turns: Turns) -> Iterator[Scene]:
@@ -115,7 +111,7 @@ def _coloured(turns: Turns) -> Iterator[Scene]:
                 found = turns(thing, (colour,))
                 if found:
                     style = found[0]
-                    yield _scene(thing, style, colour, f"{_with(thing, thing, style)} on {article(other)} background")
+                    yield _scene(thing, style, colour, f"{noun_phrase(thing, style)} on {article(other)} background")
 
 
 def _framed(frames: tuple[str, ...], turns: Turns) -> Iterator[Scene]:
@@ -123,7 +119,7 @@ def _framed(frames: tuple[str, ...], turns: Turns) -> Iterator[Scene]:
         for frame in frames:
             style, colour = turns(thing)
             yield _scene(thing, style, colour, frame.format(
-                a_thing=_with(thing, thing), a_styled_thing=_with(thing, thing, style), colour=colour))
+                a_thing=noun_phrase(thing), a_styled_thing=noun_phrase(thing, style), colour=colour))
 
 
 def _korean(turns: Turns) -> Iterator[Scene]:

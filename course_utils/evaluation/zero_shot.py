@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from course_utils.datasets.captions import article
+from course_utils.datasets.captions import article, noun_phrase
 from course_utils.datasets.random_scenes import COLOUR_NAMES
-from course_utils.datasets.sprites import STYLES, concept, concepts
+from course_utils.datasets.sprites import STYLES, concepts
 from course_utils.datasets.vocabulary import FAMILIAR
 from course_utils.networks import CLIP, device_of
 
@@ -19,8 +19,7 @@ KINDS = ("concept", "style", "ground")
 
 def sentence(thing: str, style: str, colour: str) -> str:
     """A caption of one thing: "a glossy cat on a blue background"."""
-    phrase = f"{style} {thing}"
-    return f"{article(phrase) if concept(thing).number == 'one' else phrase} on {article(colour)} background"
+    return f"{noun_phrase(thing, style)} on {article(colour)} background"
 
 
 @torch.no_grad()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,7 @@ class Exercise:
     def mistakes(self) -> list[str]:
         """The reasons that the check gives for known wrong answers, as sentences; for the teachers' handouts."""
         listed = getattr(self.grade, "mistakes", None)
-        if listed is not None:
-            return list(listed)
-        # A grader of its own: its whole sentences; those into which it puts numbers are left out
-        said = [text for text in self.grade.__code__.co_consts if isinstance(text, str) and text != self.grade.__doc__]
-        return [text for text in said if " " in text and not text[0].islower() and text[0] not in " ,.;:)%"
-                and text.endswith((".", "?", "!"))]
+        return _sentences(self.grade) if listed is None else list(listed)
 
 
 class NotDone(Exception):
@@ -111,6 +108,13 @@ def load(notebook: str) -> Checker:
     return Checker(import_module(module).EXERCISES)
 
 
+def _sentences(grade: Callable) -> list[str]:
+    """The whole sentences in a grader of its own; those into which it puts numbers are left out."""
+    said = [text for text in grade.__code__.co_consts if isinstance(text, str) and text != grade.__doc__]
+    return [text for text in said if " " in text and not text[0].islower() and text[0] not in " ,.;:)%"
+            and text.endswith((".", "?", "!"))]
+
+
 def number(mistakes: dict[float, str], right: float, otherwise: str, tolerance: float = 0.02) -> Callable:
     """A grader for a number: `right` within the relative `tolerance`, feedback for known mistakes, or `otherwise`."""
 
@@ -141,6 +145,47 @@ def choice(right: str, mistakes: dict[str, str], otherwise: str | None = None) -
 
     grade.mistakes = [f"{wrong}: {reason}" for wrong, reason in mistakes.items()]
     return grade
+
+
+class Faults:
+    """A grader for a text of letters: which fault made which run. `order`: the right ones, not in the code's order.
+
+    `runs` puts runs, given by the letter of their fault, into the order of the figure. reasons: by letter, what its run
+    looks like.
+    """
+
+    FORM = 'The answer must be a text of four different letters from a to d, such as "abcd".'
+
+    def __init__(self, order: str, reasons: dict[str, str]):
+        self.order, self.reasons = order, reasons
+        self.mistakes = [*reasons.values(), self.FORM]
+
+    def runs(self, by_fault: dict[str, Tensor]) -> list[Tensor]:
+        return [by_fault[fault] for fault in self.order]
+
+    def __call__(self, answer) -> str | None:
+        given = answer.strip().lower() if isinstance(answer, str) else ""
+        if sorted(given) != sorted(self.order):
+            return self.FORM
+        for run, (letter, wanted) in enumerate(zip(given, self.order), 1):
+            if letter != wanted:
+                return f"Run {run} is not ({letter}). {self.reasons[letter]}"
+        return None
+
+
+def named(keys: Sequence[str], values: Sequence[str], grade: Callable[[dict], str | None]) -> Callable:
+    """A grader for a dict that gives each of `keys` one of two `values`; `grade` sees no other answers."""
+    *most, last = keys
+    form = f"The answer must be a dict with the keys {', '.join(most)} and {last}."
+    either = "Each value must be " + " or ".join(f'"{value}"' for value in values) + "."
+
+    def checked(answer) -> str | None:
+        if not isinstance(answer, dict) or set(answer) != set(keys):
+            return form
+        return grade(answer) if set(answer.values()) <= set(values) else either
+
+    checked.mistakes = [form, either, *_sentences(grade)]
+    return checked
 
 
 def tensors(cases: Callable, right: Callable, mistakes: dict, otherwise: str, tolerance: float = 1e-3) -> Callable:

@@ -8,16 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
-from course_utils.exercises.base import Exercise, number, tensors
+from course_utils.exercises.base import Exercise, Faults, named, number, tensors
 from course_utils.runtime import seeded
-
-# Which fault of exercise 4 made which run: not in the order in which the notebook's code makes them
-FAULTS = "dcab"
-
-
-def shuffled(runs: dict[str, Tensor]) -> list[Tensor]:
-    """The runs of exercise 4, given by the letter of their fault, in the order of its figure."""
-    return [runs[fault] for fault in FAULTS]
 
 
 def _embedding_cases():
@@ -44,11 +36,7 @@ def _losses_of_pairs(scores: Tensor) -> Tensor:
     return (cross_entropy(scores, own, reduction="none") + cross_entropy(scores.mT, own, reduction="none")) / 2
 
 
-def _decided(answer) -> str | None:
-    if not isinstance(answer, dict) or set(answer) != {"thing", "background", "style"}:
-        return "The answer must be a dict with the keys thing, background and style."
-    if not set(answer.values()) <= {"tokens", "pooled"}:
-        return 'Each value must be "tokens" or "pooled".'
+def _decided(answer: dict) -> str | None:
     for part, where in (("thing", "columns 1 and 2"), ("background", "columns 1 and 2"), ("style", "column 3")):
         if answer[part] != "pooled":
             return (f"Look at the {part} in {where}: tokens and pooled embedding are of different captions. Which of "
@@ -56,20 +44,15 @@ def _decided(answer) -> str | None:
     return None
 
 
-def _faults(answer) -> str | None:
-    reasons = {
-        "a": "The empty caption gives *any* thing on any background, none of what was asked for.",
-        "b": "A guidance scale of 15 keeps tree and house where they belong, but colours glare and edges tear.",
-        "c": "An upsampler that is told there is no noise takes the noise for details, and draws it as blotches.",
-        "d": "Sorted words are the right words in a wrong order: the same things on the same background, but 'house' "
-             "now comes before 'tree'.",
-    }
-    if not isinstance(answer, str) or sorted(answer.strip().lower()) != sorted(FAULTS):
-        return 'The answer must be a text of four different letters from a to d, such as "abcd".'
-    for run, (given, wanted) in enumerate(zip(answer.strip().lower(), FAULTS), 1):
-        if given != wanted:
-            return f"Run {run} is not ({given}). {reasons[given]}"
-    return None
+FAULTS = Faults("dcab", {
+    "a": "The empty caption gives *any* thing on any background, none of what was asked for.",
+    "b": "A guidance scale of 15 keeps tree and house where they belong, but colours glare and edges tear.",
+    "c": "An upsampler that is told there is no noise takes the noise for details, and draws it as blotches.",
+    "d": "Sorted words are the right words in a wrong order: the same things on the same background, but 'house' "
+         "now comes before 'tree'.",
+})
+# Of exercise 4
+shuffled = FAULTS.runs
 
 
 EXERCISES = [
@@ -141,7 +124,7 @@ EXERCISES = [
     ),
     Exercise(
         name="decided_by",
-        grade=_decided,
+        grade=named(("thing", "background", "style"), ("tokens", "pooled"), _decided),
         hints=("In columns 1 and 2 the two captions differ in thing and background. Whose thing, whose background?",
                "In column 3 they differ in the style alone. Are there thick outlines in the images?"),
         solution='decided_by = {"thing": "pooled", "background": "pooled", "style": "pooled"}',
@@ -151,11 +134,11 @@ EXERCISES = [
     ),
     Exercise(
         name="faults",
-        grade=_faults,
+        grade=FAULTS,
         hints=("Which run shows other things than a tree and a house?",
                "Two runs are rough: one has coloured blotches, the other glaring colours. In one run the tree and the "
                "house are clean, but not as asked."),
-        solution=f'faults = "{FAULTS}"',
+        solution=f'faults = "{FAULTS.order}"',
         means="Each fault has a look of its own. To debug a text-to-image model, look at samples first, and ask which "
               "part of the pipeline could do that.",
     ),

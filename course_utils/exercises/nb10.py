@@ -5,16 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from course_utils.exercises.base import Exercise, choice, number, tensors
+from course_utils.exercises.base import Exercise, Faults, choice, number, tensors
 from course_utils.runtime import seeded
-
-# Which fault of exercise 4 made which run: not in the order in which the notebook's code makes them
-FAULTS = "bdac"
-
-
-def shuffled(runs: dict[str, Tensor]) -> list[Tensor]:
-    """The runs of exercise 4, given by the letter of their fault, in the order of its figure."""
-    return [runs[fault] for fault in FAULTS]
 
 
 def _cases():
@@ -30,19 +22,14 @@ def _mean(states: Tensor, mask: Tensor, least: float = 1.0) -> Tensor:
     return (states * there).sum(1) / there.sum(1).clamp(min=least)
 
 
-def _faults(answer) -> str | None:
-    reasons = {
-        "a": "At scale 16 without thresholding colours glare and the drawing breaks into specks.",
-        "b": "Dynamic thresholding keeps the drawing whole at scale 16, but dull: the division pulls colours to grey.",
-        "c": "A mask that is False everywhere is the empty prompt: an image of anything, without glare.",
-        "d": "The states of another prompt give a clean image of what *that* prompt asks for: a lion on pink.",
-    }
-    if not isinstance(answer, str) or sorted(answer.strip().lower()) != sorted(FAULTS):
-        return 'The answer must be a text of four different letters from a to d, such as "abcd".'
-    for run, (given, wanted) in enumerate(zip(answer.strip().lower(), FAULTS), 1):
-        if given != wanted:
-            return f"Run {run} is not ({given}). {reasons[given]}"
-    return None
+FAULTS = Faults("bdac", {
+    "a": "At scale 16 without thresholding colours glare and the drawing breaks into specks.",
+    "b": "Dynamic thresholding keeps the drawing whole at scale 16, but dull: the division pulls colours to grey.",
+    "c": "A mask that is False everywhere is the empty prompt: an image of anything, without glare.",
+    "d": "The states of another prompt give a clean image of what *that* prompt asks for: a lion on pink.",
+})
+# Of exercise 4
+shuffled = FAULTS.runs
 
 
 EXERCISES = [
@@ -114,10 +101,10 @@ EXERCISES = [
     ),
     Exercise(
         name="faults",
-        grade=_faults,
+        grade=FAULTS,
         hints=("Two runs are clean images, of something else. One of them is what another prompt asks for.",
                "Scale 16: which of the two is dull and whole, which glares?"),
-        solution=f'faults = "{FAULTS}"',
+        solution=f'faults = "{FAULTS.order}"',
         means="A clean image of the wrong thing points to the condition; a damaged image of the right thing to the "
               "sampler.",
     ),

@@ -6,16 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from course_utils.exercises.base import Exercise, number, tensors
+from course_utils.exercises.base import Exercise, Faults, named, number, tensors
 from course_utils.runtime import seeded
-
-# Which fault of exercise 4 made which run: not in the order in which the notebook's code makes them
-FAULTS = "cbda"
-
-
-def shuffled(runs: dict[str, Tensor]) -> list[Tensor]:
-    """The runs of exercise 4, given by the letter of their fault, in the order of its figure."""
-    return [runs[fault] for fault in FAULTS]
 
 
 def _cases():
@@ -33,11 +25,7 @@ def _direction(old: Tensor, new: Tensor) -> Tensor:
     return normalize(new - old, dim=0)
 
 
-def _decided(answer) -> str | None:
-    if not isinstance(answer, dict) or set(answer) != {"thing", "background", "pattern"}:
-        return "The answer must be a dict with the keys thing, background and pattern."
-    if not set(answer.values()) <= {"embedding", "noise"}:
-        return 'Each value must be "embedding" or "noise".'
+def _decided(answer: dict) -> str | None:
     for part in ("thing", "background"):
         if answer[part] != "embedding":
             return f"Look down a column: the embedding is the same, the noise is not. Does the {part} change there?"
@@ -46,20 +34,15 @@ def _decided(answer) -> str | None:
     return None
 
 
-def _faults(answer) -> str | None:
-    reasons = {
-        "a": "The mean of six embeddings is the embedding of none of them: a mixture, in which no thing is whole.",
-        "b": "A guidance scale of 15 draws the right thing in glaring colours.",
-        "c": "After the whole angle only the direction from panda to lion is left of the embedding: something in the "
-             "lion's colours, which falls apart.",
-        "d": "The embedding of another image is a perfectly good one: a clean image, but of another thing.",
-    }
-    if not isinstance(answer, str) or sorted(answer.strip().lower()) != sorted(FAULTS):
-        return 'The answer must be a text of four different letters from a to d, such as "abcd".'
-    for run, (given, wanted) in enumerate(zip(answer.strip().lower(), FAULTS), 1):
-        if given != wanted:
-            return f"Run {run} is not ({given}). {reasons[given]}"
-    return None
+FAULTS = Faults("cbda", {
+    "a": "The mean of six embeddings is the embedding of none of them: a mixture, in which no thing is whole.",
+    "b": "A guidance scale of 15 draws the right thing in glaring colours.",
+    "c": "After the whole angle only the direction from panda to lion is left of the embedding: something in the "
+         "lion's colours, which falls apart.",
+    "d": "The embedding of another image is a perfectly good one: a clean image, but of another thing.",
+})
+# Of exercise 4
+shuffled = FAULTS.runs
 
 
 EXERCISES = [
@@ -120,7 +103,7 @@ EXERCISES = [
     ),
     Exercise(
         name="decided_by",
-        grade=_decided,
+        grade=named(("thing", "background", "pattern"), ("embedding", "noise"), _decided),
         hints=("Down a column the embedding is the same; along a row the noise is.",
                "Compare the backgrounds of a row: their colours differ. What do they have in common?"),
         solution='decided_by = {"thing": "embedding", "background": "embedding", "pattern": "noise"}',
@@ -129,10 +112,10 @@ EXERCISES = [
     ),
     Exercise(
         name="faults",
-        grade=_faults,
+        grade=FAULTS,
         hints=("One run shows the panda, in glaring colours. Another one is a clean image.",
                "Two runs show nothing whole: one has the colours of a lion, the other those of several things."),
-        solution=f'faults = "{FAULTS}"',
+        solution=f'faults = "{FAULTS.order}"',
         means="A clean image of the wrong thing is a mistake in the batch, not in the decoder. A broken one asks where "
               "its vector lies: a mean or a whole angle leads away from all embeddings of images.",
     ),

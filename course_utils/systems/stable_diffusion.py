@@ -14,10 +14,10 @@ from course_utils.networks import Autoencoder, LatentUNet, LayoutUNet, load_netw
 from course_utils.networks.latent_unet import Layout
 from course_utils.networks.text import PAD
 from course_utils.runtime import autocast, device, whole
+from course_utils.systems import unclip
 from course_utils.systems.checks import check_images, check_prompts
+from course_utils.systems.glide import Prompts
 from course_utils.systems.model import Condition, Model
-
-Prompts = str | Sequence[str]
 
 
 class Trailing(NoiseSchedule):
@@ -98,11 +98,9 @@ class StableDiffusion(Latent):
         given, null = self.states(prompts), self.states([""])
         return {"text": given}, {"text": null.expand_as(given)}
 
-    @torch.no_grad()
     def states(self, prompts: Sequence[str]) -> Tensor:
         """The states of the tokens of prompts, (B, 32, width)."""
-        with autocast(self.model.device):
-            return self.clip.text(self.clip.tokenizer(prompts).to(self.model.device))[0].float()
+        return unclip.read(self.clip, prompts)["states"]
 
     def pipeline(self):
         """A diffusers.StableDiffusionPipeline with the same weights, on the CPU, in single precision."""

@@ -24,7 +24,7 @@ import json
 import platform
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
@@ -182,10 +182,11 @@ class Record:
         self.all["judges"] = self.judges
 
     def has(self, part: str, networks: str, **what) -> bool:
-        """Whether a row is there. Rows of `part` about other networks are thrown away."""
-        rows = [row for row in self.all.get(part, []) if row["networks"] == networks]
-        self.all[part] = rows
-        return any(all(row[name] == value for name, value in what.items()) for row in rows)
+        """Whether a row is there, about these networks. Rows of the same thing about others are thrown away."""
+        rows = self.all.get(part, [])
+        same = [row for row in rows if all(row[name] == value for name, value in what.items())]
+        self.all[part] = [row for row in rows if row not in same or row["networks"] == networks]
+        return any(row["networks"] == networks for row in same)
 
     def add(self, part: str, row: dict) -> None:
         self.all[part].append(row)
@@ -324,16 +325,22 @@ def upsampled(judge: Judge, split: str, low: Tensor, level: float) -> tuple[Tens
     return made, judge.row(made, split) | {"seconds": seconds, "networks": prints(*CASCADE)}
 
 
-def main() -> None:
-    parts = {part.__name__: part for part in (cfg, clip, augmentation, cascade, cfg_wrong, clip_wrong)}
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=int, default=256, help="for each row, an even number of at least 8")
-    parser.add_argument("--parts", nargs="+", default=list(parts)[:4], choices=list(parts))
-    parser.add_argument("--output", type=Path, default=runtime.data_dir() / "recorded" / "glide.json")
+def arguments(description: str, name: str, parts: Iterable[str], default: list[str] | None = None,
+              pictures: int = 256) -> argparse.Namespace:
+    """The command line of a bench that writes data/recorded/NAME.json: pictures, parts, output."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pictures", type=int, default=pictures, help="for each row, an even number of at least 8")
+    parser.add_argument("--parts", nargs="+", default=default or list(parts), choices=list(parts))
+    parser.add_argument("--output", type=Path, default=runtime.data_dir() / "recorded" / f"{name}.json")
     given = parser.parse_args()
     if given.pictures < 8 or given.pictures % 2:
         parser.error("the splits show one and two objects in equal parts: give an even number of at least 8")
+    return given
 
+
+def main() -> None:
+    parts = {part.__name__: part for part in (cfg, clip, augmentation, cascade, cfg_wrong, clip_wrong)}
+    given = arguments(__doc__, "glide", parts, list(parts)[:4])
     record, judge = Record(given.output, given.pictures), Judge(given.pictures)
     real(record, judge)
     for part in given.parts:

@@ -19,11 +19,9 @@ A row says of pictures, as in tests/bench/glide.py: concept, style, ground, rela
 
 from __future__ import annotations
 
-import argparse
 from collections import defaultdict
 from functools import cache
 from itertools import product
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -35,7 +33,19 @@ from course_utils.diffusion import dynamic_threshold, static_threshold
 from course_utils.evaluation.scenes import evaluate, render
 from course_utils.networks import SentenceEncoder, load_network
 from course_utils.systems import glide, imagen
-from tests.bench.glide import RECOMMENDED, SPLITS, Judge, Record, captions, in_parts, prints, real, scenes, shares
+from tests.bench.glide import (
+    RECOMMENDED,
+    SPLITS,
+    Judge,
+    Record,
+    arguments,
+    captions,
+    in_parts,
+    prints,
+    real,
+    scenes,
+    shares,
+)
 
 STEPS = {"base": 20, "upsampler": 10}
 SCALES = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -74,7 +84,7 @@ def words(record: Record, judge: Judge) -> None:
     """Each kind of captions, by each system."""
     for kind, name in product(KINDS, NETWORKS):
         networks = prints(NETWORKS[name])
-        if has(record, "words", networks, kind=kind, system=name):
+        if record.has("words", networks, kind=kind, system=name):
             continue
         asked = unseen_words(kind)[: None if judge.pictures >= 64 else judge.pictures]
         right = evaluate(judge.recogniser, drawn(name, captions(asked)), labels(asked))
@@ -87,7 +97,7 @@ def splits(record: Record, judge: Judge) -> None:
     """The captions of the splits, whose words are all known."""
     for name, split in product(("imagen", "sentence"), SPLITS):
         networks = prints(NETWORKS[name])
-        if not has(record, "splits", networks, system=name, split=split):
+        if not record.has("splits", networks, system=name, split=split):
             made = drawn(name, captions(scenes(split, judge.pictures)[0]))
             record.add("splits", {"system": name, "split": split} | judge.row(made, split) | {"networks": networks})
 
@@ -97,7 +107,7 @@ def threshold(record: Record, judge: Judge) -> None:
     networks, asked = prints("imagen-base"), scenes("test", judge.pictures)[0]
     natural = saturated(render(asked, 32))
     for scale, (name, how) in product(SCALES, THRESHOLDS.items()):
-        if not has(record, "threshold", networks, scale=scale, threshold=name):
+        if not record.has("threshold", networks, scale=scale, threshold=name):
             made = drawn("imagen", captions(asked), scale, threshold=how)
             record.add("threshold", {"scale": scale, "threshold": name} | judge.row(made, "test")
                        | {"saturated": round(saturated(made) - natural, 4), "networks": networks})
@@ -108,7 +118,7 @@ def augmentation(record: Record, judge: Judge) -> None:
     networks, asked = prints("imagen-base", "imagen-upsampler"), scenes("test", judge.pictures)[0]
     natural = detail(render(asked, 64))
     for scale, level in product((RECOMMENDED, SCALES[-1]), LEVELS):
-        if not has(record, "augmentation", networks, scale=scale, level=level):
+        if not record.has("augmentation", networks, scale=scale, level=level):
             made = enlarged(captions(asked), small(scale, judge.pictures), level)
             record.add("augmentation", {"scale": scale, "level": level} | judge.row(made, "test")
                        | {"detail": round(detail(made) / natural, 4), "networks": networks})
@@ -119,7 +129,7 @@ def text(record: Record, judge: Judge) -> None:
     networks, asked = prints("imagen-base", "imagen-upsampler"), captions(scenes("test", judge.pictures)[0])
     prompts = {"own": asked, "none": None, "wrong": asked[1:] + asked[:1]}
     for (name, given), level in product(prompts.items(), (0.1, 0.5)):
-        if not has(record, "text", networks, prompt=name, level=level):
+        if not record.has("text", networks, prompt=name, level=level):
             made = enlarged(given or asked, small(RECOMMENDED, judge.pictures), level, float(given is not None))
             record.add("text", {"prompt": name, "level": level} | judge.row(made, "test") | {"networks": networks})
 
@@ -151,23 +161,9 @@ def detail(pictures: Tensor) -> float:
     return (pictures[..., 1:] - pictures[..., :-1]).square().mean().item()
 
 
-def has(record: Record, part: str, networks: str, **what) -> bool:
-    """Whether a row is there, about these networks. Rows of the same thing about others are thrown away."""
-    same = [row for row in record.all.get(part, []) if all(row[name] == value for name, value in what.items())]
-    record.all[part] = [row for row in record.all.get(part, []) if row not in same or row["networks"] == networks]
-    return any(row["networks"] == networks for row in same)
-
-
 def main() -> None:
     parts = {part.__name__: part for part in (words, splits, threshold, augmentation, text)}
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=int, default=256, help="for each row, an even number of at least 8")
-    parser.add_argument("--parts", nargs="+", default=list(parts), choices=list(parts))
-    parser.add_argument("--output", type=Path, default=runtime.data_dir() / "recorded" / "imagen.json")
-    given = parser.parse_args()
-    if given.pictures < 8 or given.pictures % 2:
-        parser.error("the splits show one and two objects in equal parts: give an even number of at least 8")
-
+    given = arguments(__doc__, "imagen", parts)
     record, judge = Record(given.output, given.pictures, STEPS), Judge(given.pictures)
     real(record, judge)
     for part in given.parts:

@@ -26,16 +26,14 @@ Rows about pictures hold what those of tests/bench/glide.py hold; NAME_error is 
 
 from __future__ import annotations
 
-import argparse
 from functools import cache
 from itertools import product
-from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize, one_hot
 
-from course_utils import measure, runtime
+from course_utils import measure
 from course_utils.datasets.captions import INVERSE, caption
 from course_utils.datasets.grounds import PATTERNS
 from course_utils.datasets.random_scenes import COLOUR_NAMES
@@ -46,8 +44,7 @@ from course_utils.datasets.vocabulary import FAMILIAR, said, truths
 from course_utils.evaluation.scenes import evaluate, evaluation_scenes, render
 from course_utils.evaluation.zero_shot import embed_texts, zero_shot
 from course_utils.systems import unclip
-from tests.bench.glide import RECOMMENDED, Judge, Record, alike, captions, prints, scenes
-from tests.bench.imagen import has
+from tests.bench.glide import RECOMMENDED, Judge, Record, alike, arguments, captions, prints, scenes
 
 STEPS = {"prior": 20, "decoder": 20, "inversion": 20}
 SCALES = (1.0, 2.0, 5.0)
@@ -114,7 +111,7 @@ def regressed(texts: list[str]) -> Tensor:
 def zero_shots(record: Record, judge: Judge) -> None:
     networks, clip = prints("clip"), system("clip")
     for split in ("test", "unseen-style", "unseen-ground"):
-        if not has(record, "zero_shot", networks, split=split):
+        if not record.has("zero_shot", networks, split=split):
             asked = [scene for scene in evaluation_scenes(split, 1024 if split == "test" else 512)
                      if len(scene.objects) == 1]
             right = zero_shot(clip, render(asked, 64), truths(asked))
@@ -125,7 +122,7 @@ def zero_shots(record: Record, judge: Judge) -> None:
 def order(record: Record, judge: Judge) -> None:
     networks, clip = prints("clip"), system("clip")
     for split in ("test", "unseen-relation"):
-        if has(record, "order", networks, split=split):
+        if record.has("order", networks, split=split):
             continue
         asked = [scene for scene in evaluation_scenes(split, 512) if len(scene.objects) == 2]
         seen, row = embedded(asked), {}
@@ -136,7 +133,7 @@ def order(record: Record, judge: Judge) -> None:
         right = evaluate(judge.recogniser, render(asked, 64), said(asked))
         row["recogniser"] = round(right["relation"].nanmean().item(), 4)
         record.add("order", {"split": split, "n": len(asked)} | row | {"networks": networks})
-    if not has(record, "count", networks):
+    if not record.has("count", networks):
         few = FAMILIAR[::6]
         sentences = [captions([make_scene(list(some)) for some in sets(number, few)]) for number in (1, 2, 3)]
         asked = [Scenes("test", among=FAMILIAR, shares=shares, coarse=True).scene(number)
@@ -207,7 +204,7 @@ def embedding(way: str, texts: list[str]) -> Tensor:
 def ways(record: Record, judge: Judge) -> None:
     networks = prints(*NETWORKS)
     for split, way in product(("test", "unseen-relation"), WAYS):
-        if has(record, "ways", networks, split=split, way=way):
+        if record.has("ways", networks, split=split, way=way):
             continue
         ours = scenes(split, judge.pictures)[0]
         true, texts = embedded(ours), captions(ours)
@@ -221,7 +218,7 @@ def guidance(record: Record, judge: Judge) -> None:
     networks, ours = prints(*NETWORKS), scenes("test", judge.pictures)[0]
     same = alike(judge.pictures)
     for scale in SCALES:
-        if not has(record, "guidance", networks, scale=scale):
+        if not record.has("guidance", networks, scale=scale):
             few, many = (embedding("prior", captions(some)) for some in (ours, same))
             row = with_errors(judge, decoded(few, None, scale), "test")
             made = decoded(many, None, scale, seed=9000)
@@ -234,7 +231,7 @@ def pca(record: Record, judge: Judge) -> None:
     mean = examples()[1].mean(0)
     along = torch.linalg.svd(examples()[1] - mean, full_matrices=False).Vh
     for components in COMPONENTS:
-        if not has(record, "pca", networks, components=components):
+        if not record.has("pca", networks, components=components):
             kept = mean + (true - mean) @ along[:components].mT @ along[:components]
             row = with_errors(judge, decoded(normalize(kept, dim=1)), "test")
             record.add("pca", {"components": components} | row | {"networks": networks})
@@ -244,7 +241,7 @@ def inversion(record: Record, judge: Judge) -> None:
     networks, images = prints("clip", "unclip-decoder"), render(scenes("test", judge.pictures)[0][:FEW], 32)
     decoder, vectors = system("decoder"), unclip.embed_images(system("clip"), images)
     for steps, corrections in product((10, 20, 50), (0, 1)):
-        if not has(record, "inversion", networks, steps=steps, corrections=corrections):
+        if not record.has("inversion", networks, steps=steps, corrections=corrections):
             noise = decoder.invert(images, vectors, steps, corrections=corrections)
             again = decoder.reconstruct(noise, vectors, steps).clamp(-1, 1)
             record.add("inversion", {"steps": steps, "corrections": corrections}
@@ -276,7 +273,7 @@ def difference(record: Record, judge: Judge) -> None:
     ones = ones[:FEW]
     whole, truth = unclip.UnCLIP(system("clip"), None, system("decoder")), truths(ones)
     for what in ("concept", "style", "ground"):
-        if has(record, "difference", networks, what=what):
+        if record.has("difference", networks, what=what):
             continue
         shown: dict[str, list[Tensor]] = {"new": [], "kept": []}
         for i, scene in enumerate(ones):
@@ -310,14 +307,7 @@ def sentence(thing: str, style: str, colour: str) -> str:
 def main() -> None:
     parts = {"zero_shot": zero_shots} | {part.__name__: part for part in (
         order, probe, ways, guidance, pca, inversion, interpolation, difference)}
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=int, default=128, help="for each row, an even number of at least 8")
-    parser.add_argument("--parts", nargs="+", default=list(parts), choices=list(parts))
-    parser.add_argument("--output", type=Path, default=runtime.data_dir() / "recorded" / "unclip.json")
-    given = parser.parse_args()
-    if given.pictures < 8 or given.pictures % 2:
-        parser.error("the splits show one and two objects in equal parts: give an even number of at least 8")
-
+    given = arguments(__doc__, "unclip", parts, pictures=128)
     record, judge = Record(given.output, given.pictures, STEPS), Judge(given.pictures)
     for part in given.parts:
         parts[part](record, judge)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
@@ -113,18 +114,29 @@ class GLIDEBase(SceneRecipe):
 
     def measures(self, network: TextUNet) -> dict[str, float]:
         """The loss, and how true samples are to captions of each split, where the recogniser of scenes is trained."""
-        found = super().measures(network)
-        try:
-            recogniser = load_network("scene-recogniser")
-        except NetworkError:
-            return found
+        return super().measures(network) | truth(lambda scenes: self.answers(network, scenes))
+
+    def answers(self, network: TextUNet, scenes: list[Scene]) -> Tensor:
+        """Samples of the captions of scenes."""
         base = self.system(network)
-        for split in ("test", "unseen-style", "unseen-ground", "unseen-relation"):
-            scenes = evaluation_scenes(split, 256)
-            made = torch.cat([base.sample([scene.caption for scene in scenes[i : i + 64]], seed=i)
-                              for i in range(0, len(scenes), 64)])
-            found |= means(evaluate(recogniser, made, said(scenes)), split)
-        return found
+        return torch.cat([base.sample([scene.caption for scene in scenes[i : i + 64]], seed=i)
+                          for i in range(0, len(scenes), 64)])
+
+
+def truth(drawn: Callable[[list[Scene]], Tensor]) -> dict[str, float]:
+    """How true what `drawn` makes of scenes (B, 3, H, H), H 32 or 64, is to those of each split.
+
+    Empty where the recogniser of scenes is not trained.
+    """
+    try:
+        recogniser = load_network("scene-recogniser")
+    except NetworkError:
+        return {}
+    found = {}
+    for split in ("test", "unseen-style", "unseen-ground", "unseen-relation"):
+        scenes = evaluation_scenes(split, 256)
+        found |= means(evaluate(recogniser, drawn(scenes), said(scenes)), split)
+    return found
 
 
 class GLIDEWrongCaptions(GLIDEBase):
