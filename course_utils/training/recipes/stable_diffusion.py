@@ -67,7 +67,7 @@ class SDBase(LatentRecipe, GLIDEBase):
     """From a caption, as the states of the frozen CLIP's text encoder, to latents; captions as in GLIDE's base."""
 
     name = "sd-base"
-    images, slow = 480_000, ()
+    images, slow = 400_000, ()
 
     @cached_property
     def clip(self) -> nn.Module:
