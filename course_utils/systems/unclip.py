@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from course_utils.diffusion import Denoiser, NoiseSchedule, ddim, ddim_inversion, static_threshold
+from course_utils.diffusion import Denoiser, NoiseSchedule, ddim, ddim_inversion, slerp, static_threshold
 from course_utils.networks import CLIP, UnCLIPDecoder, UnCLIPPrior, device_of, load_network
 from course_utils.networks.text import PAD
 from course_utils.runtime import autocast, device
@@ -148,16 +148,6 @@ class UnCLIP:
             raise ValueError('this system has no upsamplers; unclip.load("cascade") has.')
         larger = self.upsampler.sample([""] * len(images), images.clamp(-1, 1), seed=seed, **options).clamp(-1, 1)
         return self.last.sample(larger, seed=seed, **options)
-
-
-def slerp(one: Tensor, other: Tensor, share: float) -> Tensor:
-    """Spherical linear interpolation of two tensors of one shape, each taken as one vector: share in [0, 1] (Shoemake
-    1985). Their angle is walked at an even pace; nearly parallel ones are interpolated linearly."""
-    cosine = torch.dot(normalize(one.flatten(), dim=0), normalize(other.flatten(), dim=0)).clamp(-1, 1)
-    angle = cosine.acos()
-    if angle.sin().abs() < 1e-4:
-        return (1 - share) * one + share * other
-    return (((1 - share) * angle).sin() * one + (share * angle).sin() * other) / angle.sin()
 
 
 @torch.no_grad()
