@@ -18,7 +18,8 @@ function problemText(model, parent) {
   report();
 }
 
-// Buttons, the first of which starts the computation, then its progress; the status stands below
+// Buttons, the first of which starts the computation, then its progress; the status stands below. Returns what is of
+// use only when the kernel tells its steps
 function runBar(model, parent, buttons) {
   const bar = element("div", {}, parent);
   bar.style.cssText = "display:flex;flex-wrap:wrap;gap:.6em;align-items:center";
@@ -45,4 +46,5 @@ function runBar(model, parent, buttons) {
 
   model.on("change:busy change:step change:steps change:status", report);
   report();
+  return [cancel, progress, count];
 }

@@ -28,7 +28,7 @@ class Live(anywidget.AnyWidget):
 
     A subclass that calls `begin` defines: `_request()`, the arguments of what to make now, or raises ValueError;
     `_make(*request, callback)`, which makes it, shows it and returns what the static figure needs;
-    `_preview(step, *request)`, the image of a step; and `_show(url)`, which shows an image, or none for an empty URL.
+    `_preview(step, *request)`, the image of a step or None; and `_show(url)`, which shows an image, or none for an empty URL.
     """
 
     # Messages for: another one is running, started, done
@@ -99,10 +99,12 @@ class Live(anywidget.AnyWidget):
                 raise _Cancelled
             if time.monotonic() - shown > PAUSE or step.i + 1 == step.steps:
                 shown = time.monotonic()
-                preview = data_url(self._preview(step, *request))
+                preview = self._preview(step, *request)
+                url = None if preview is None else data_url(preview)
                 with self.hold_sync():
                     self.step, self.steps = step.i + 1, step.steps
-                    self._show(preview)
+                    if url is not None:
+                        self._show(url)
 
         status, done = "", self.messages[-1]
         with self.report_errors():
