@@ -20,6 +20,8 @@ function render({ model, el }) {
   board.setAttribute("role", "application");
   board.setAttribute("aria-label", "Boxes: with the arrow keys a box moves, with Shift and arrow keys its right and "
     + "lower edges, Delete removes it; the table below does the same by numbers");
+  element("div", { className: "hint", textContent: "Drag on the grey for a new box, a box to move it, a corner to resize "
+    + "it. The Delete key removes the box that was clicked." }, left.panel);
   const pictures = [right, past].map(({ stage }) => ({ stage, image: element("img", {}, stage),
     outlines: element("div", { className: "outlines" }, stage) }));
   const toggle = keepKeys(Object.assign(document.createElement("input"), { type: "checkbox", checked: true }));
@@ -106,8 +108,8 @@ function render({ model, el }) {
     boxes.splice(number, 1);
     rebuild();
     save();
-    said.textContent = `Box ${number + 1} is removed.`;
     (frames[Math.min(number, frames.length - 1)]?.frame ?? add).focus();
+    said.textContent = `Box ${number + 1} is removed.`;
   }
 
   function full() {

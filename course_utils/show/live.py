@@ -28,7 +28,8 @@ class Live(anywidget.AnyWidget):
 
     A subclass that calls `begin` defines: `_request()`, the arguments of what to make now, or raises ValueError;
     `_make(*request, callback)`, which makes it, shows it and returns what the static figure needs;
-    `_preview(step, *request)`, the image of a step or None; and `_show(url)`, which shows an image, or none for an empty URL.
+    `_preview(step, *request)`, the image of a step, or None; and `_show(url)`, which shows an image, or none for an
+    empty URL.
     """
 
     # Messages for: another one is running, started, done
