@@ -1,9 +1,9 @@
 """What does an image embedding hold, and is the prior needed? Measures unCLIP and writes data/recorded/unclip.json.
 
-    python -m tests.bench.unclip [--pictures 128] [--parts zero_shot order probe ways guidance pca inversion ...]
+    python -m tests.bench.unclip [--pictures 256] [--parts zero_shot order probe ways guidance pca inversion ...]
 
 Notebook 11 draws the file. Each row is written as soon as it is measured, and kept as long as the networks it is about
-stay the same. About half an hour on one thread; with `--pictures 8` a few minutes, for trying it out.
+stay the same. About an hour on one thread; with `--pictures 8` a few minutes, for trying it out.
 
 Rows about pictures hold what those of tests/bench/glide.py hold; NAME_error is the standard error of a share.
     zero_shot: how often CLIP finds concept, style and ground of real scenes of one object among the mean embeddings of
@@ -14,7 +14,9 @@ Rows about pictures hold what those of tests/bench/glide.py hold; NAME_error is 
     probe: how often a linear classifier on real embeddings is right about each attribute; chance: the commonest answer.
     ways: of pictures decoded without a caption from the caption's own embedding ("caption"), a linear regression of
     image embeddings on caption embeddings ("regression"), the prior ("prior"), the true image's embedding ("image"),
-    and from the prior's with the caption beside it ("both"); cosine: of that embedding with the true image's.
+    and from the prior's with the caption beside it ("both"); cosine: of that embedding with the true image's. And of
+    pictures that 09's base makes from the caption ("words"). whole: of scenes of two things, the share in which both
+    are seen and stand as asked.
     guidance: of pictures at scales of the decoder; each picture has an embedding of its own from the prior.
     pca: of pictures from true embeddings of which only the first principal components are kept.
     inversion: the PSNR of real scenes that are inverted and reconstructed, over steps and corrections.
@@ -43,8 +45,20 @@ from course_utils.datasets.sprites import STYLES, concepts
 from course_utils.datasets.vocabulary import FAMILIAR, said, truths
 from course_utils.evaluation.scenes import evaluate, evaluation_scenes, render
 from course_utils.evaluation.zero_shot import embed_texts, zero_shot
-from course_utils.systems import unclip
-from tests.bench.glide import RECOMMENDED, Judge, Record, alike, arguments, captions, prints, scenes
+from course_utils.systems import glide, unclip
+from tests.bench.glide import (
+    RECOMMENDED,
+    SPLITS,
+    Judge,
+    Record,
+    alike,
+    arguments,
+    by_itself,
+    captions,
+    in_parts,
+    prints,
+    scenes,
+)
 
 STEPS = {"prior": 20, "decoder": 20, "inversion": 20}
 SCALES = (1.0, 2.0, 5.0)
@@ -74,7 +88,8 @@ def with_errors(judge: Judge, pictures: Tensor, split: str) -> dict:
     right = evaluate(judge.recogniser, pictures, said(scenes(split, judge.pictures)[0]))
     errors = {name: value for what in ("concept", "style", "ground", "relation", "count")
               for name, value in share(right[what], what).items() if name.endswith("_error")}
-    return judge.row(pictures, split) | errors
+    pairs = torch.tensor([len(scene.objects) == 2 for scene in scenes(split, judge.pictures)[0]])
+    return judge.row(pictures, split) | errors | share(right["relation"][pairs].nan_to_num(0), "whole")
 
 
 def decoded(vectors: Tensor, prompts: list[str] | None = None, scale: float = RECOMMENDED, seed: int = 0) -> Tensor:
@@ -189,7 +204,7 @@ def probe(record: Record, judge: Judge) -> None:
     record.add("probe", row | {"networks": networks})
 
 
-WAYS = ("image", "prior", "caption", "regression", "both")
+WAYS = ("image", "prior", "caption", "regression", "both", "words")
 
 
 def embedding(way: str, texts: list[str]) -> Tensor:
@@ -202,12 +217,16 @@ def embedding(way: str, texts: list[str]) -> Tensor:
 
 
 def ways(record: Record, judge: Judge) -> None:
-    networks = prints(*NETWORKS)
-    for split, way in product(("test", "unseen-relation"), WAYS):
+    for split, way in product(SPLITS, WAYS):
+        networks = prints("glide-base") if way == "words" else prints(*NETWORKS)
         if record.has("ways", networks, split=split, way=way):
             continue
         ours = scenes(split, judge.pictures)[0]
         true, texts = embedded(ours), captions(ours)
+        if way == "words":
+            made, _ = in_parts(by_itself(glide.load("base"))(RECOMMENDED), texts)
+            record.add("ways", {"split": split, "way": way} | with_errors(judge, made, split) | {"networks": networks})
+            continue
         given = true if way == "image" else embedding(way, texts)
         made = decoded(given, texts if way == "both" else None)
         record.add("ways", {"split": split, "way": way} | with_errors(judge, made, split)
@@ -307,7 +326,7 @@ def sentence(thing: str, style: str, colour: str) -> str:
 def main() -> None:
     parts = {"zero_shot": zero_shots} | {part.__name__: part for part in (
         order, probe, ways, guidance, pca, inversion, interpolation, difference)}
-    given = arguments(__doc__, "unclip", parts, pictures=128)
+    given = arguments(__doc__, "unclip", parts)
     record, judge = Record(given.output, given.pictures, STEPS), Judge(given.pictures)
     for part in given.parts:
         parts[part](record, judge)
