@@ -69,15 +69,20 @@ class Decoder:
         denoiser = static_threshold(self.denoiser(embedding, prompts, guidance_scale))
         return self.model.sample(denoiser, (len(embedding), 3, SMALL, SMALL), steps=steps, seed=seed, **options)
 
-    def invert(self, images: Tensor, embedding: Tensor, steps: int = 50, **options) -> Tensor:
-        """The noise xT from which `reconstruct` makes images (B, 3, 32, 32) again. ValueError for other images."""
+    def invert(self, images: Tensor, embedding: Tensor, steps: int = 20, corrections: int = 0) -> Tensor:
+        """The noise xT from which `reconstruct` makes images (B, 3, 32, 32) again, in as many steps.
+
+        With corrections, as `ddim_inversion` takes them, or more steps the images are nearer to the given ones, but the
+        noise is far from normal, for it holds what an embedding should decide. ValueError for other images.
+        """
         images = check_images(images, self.model.device)
         if images.shape[1:] != (3, SMALL, SMALL) or len(images) != len(embedding):
             raise ValueError(f"images must be (B, 3, {SMALL}, {SMALL}), one for each embedding; got "
                              f"{tuple(images.shape)} and {len(embedding)} embeddings.")
-        return ddim_inversion(self.denoiser(embedding), self.model.schedule, images, steps, **options)
+        return ddim_inversion(self.denoiser(embedding), self.model.schedule, images, steps,
+                              corrections=corrections)
 
-    def reconstruct(self, xT: Tensor, embedding: Tensor, steps: int = 50, guidance_scale: float = 1.0) -> Tensor:
+    def reconstruct(self, xT: Tensor, embedding: Tensor, steps: int = 20, guidance_scale: float = 1.0) -> Tensor:
         """Images (B, 3, 32, 32) from a given noise xT, by `ddim`."""
         return ddim(self.denoiser(embedding, guidance_scale=guidance_scale), self.model.schedule, xT, steps)
 
