@@ -19,13 +19,14 @@ class LatentUNet(Network):
     """From noisy latents, a time and the states of a text to an output like the latents: `network(xt, t, text=...)`.
 
     xt (B, channels, H, W), t (B,) or a number in 0..T-1, text (B, M, text_dim): each token's state, keys and values of
-    cross-attention at all resolutions but the first. `network.unet` is a diffusers.UNet2DConditionModel. widths:
-    channels at each resolution. layers: transformer layers of each block. size: H and W of the latents that it draws.
-    ValueError for inputs that do not fit. Source: Rombach et al. 2022, section 3.3 and appendix E.2.
+    cross-attention at the last `attended` resolutions, by default all but the first. `network.unet` is a
+    diffusers.UNet2DConditionModel. widths: channels at each resolution. layers: transformer layers of each block. size:
+    H and W of the latents that it draws. ValueError for inputs that do not fit. Source: Rombach et al. 2022, section
+    3.3 and appendix E.2.
     """
 
     def __init__(self, channels: int = 8, widths: Sequence[int] = (64, 192), layers: int = 1, heads: int = 4,
-                 text_dim: int = 128, size: int = 16, predicts: str = "v"):
+                 text_dim: int = 128, size: int = 16, predicts: str = "v", attended: int | None = None):
         from diffusers import UNet2DConditionModel
         from diffusers.models.attention_processor import AttnProcessor
 
@@ -33,11 +34,12 @@ class LatentUNet(Network):
 
         super().__init__()
         self.channels, self.size, self.text_dim, self.predicts = channels, size, text_dim, predicts
-        deeper = len(widths) - 1
+        deeper = len(widths) - 1 if attended is None else attended
+        plain = len(widths) - deeper
         self.unet = quickened(UNet2DConditionModel(
             sample_size=size, in_channels=channels, out_channels=channels, block_out_channels=list(widths),
-            down_block_types=["DownBlock2D"] + deeper * ["CrossAttnDownBlock2D"],
-            up_block_types=deeper * ["CrossAttnUpBlock2D"] + ["UpBlock2D"], layers_per_block=1,
+            down_block_types=plain * ["DownBlock2D"] + deeper * ["CrossAttnDownBlock2D"],
+            up_block_types=deeper * ["CrossAttnUpBlock2D"] + plain * ["UpBlock2D"], layers_per_block=1,
             transformer_layers_per_block=layers, cross_attention_dim=text_dim, attention_head_dim=heads,
             use_linear_projection=True))
         # Attention written out: for a few dozen tokens torch's fused one takes longer on a CPU
