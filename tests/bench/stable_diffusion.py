@@ -30,9 +30,10 @@ relation, count (null: none to judge), distance and its error ("error"), and bes
     terminal: what a schedule that does not end in noise does. The network sees the noise level that it was trained on,
     whatever the schedule: start "cosine" (the course's), "scaled-linear" (Stable Diffusion's, whose last signal to
     noise ratio is not zero) from pure noise, "scaled-linear, true" from noised real scenes, "rescaled" (the same with
-    a last ratio of zero; Lin et al. 2024) from pure noise. asked: the colour of the ground, or "" for no caption.
-    brightness: the mean of the images in 0..255 and its error; brightness_std: between images; real, real_std: of real
-    scenes that were asked for; signal: sqrt(abar) at the first step.
+    a last ratio of zero; Lin et al. 2024) from pure noise. asked: the colour of the ground, or "" for no caption;
+    steps; n images. brightness: the mean of the images in 0..255; brightness_std: between images, good to about
+    1 / sqrt(2 n) of itself; real, real_std: of the real scenes whose captions they are; gap: the mean difference to
+    these, with gap_error; signal: sqrt(abar) at the first step.
     layout: boxes kept, by what was asked for: by "count" (1, 2, 3) or by "size" (the larger side of the box, least and
     most): n boxes, iou and its error, chance (in the image of another layout), originals (in
     the real scene).
@@ -77,7 +78,8 @@ TIMES = (700, 800, 900, 960)
 # Stable Diffusion's own: square roots of beta on a straight line
 SCALED_LINEAR = NoiseSchedule(torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2)
 STARTS = ("cosine", "scaled-linear", "scaled-linear, true", "rescaled")
-GROUNDS = ("navy", "grey", "yellow", "")
+# No caption, at more steps too; a dark and a light ground
+GROUNDS = (("", 25), ("", 100), ("navy", 25), ("yellow", 25))
 SIZES = (0.0, 0.35, 0.45, 0.6, 1.0)
 NETWORKS = ("sd-base", "sd-decoder", "clip")
 small = partial(avg_pool2d, kernel_size=2)
@@ -262,8 +264,8 @@ def terminal(record: Record, judge: LargeJudge) -> None:
     """Images from where each schedule ends."""
     schedules = {"cosine": SCHEDULE, "scaled-linear": SCALED_LINEAR, "scaled-linear, true": SCALED_LINEAR,
                  "rescaled": rescaled(SCALED_LINEAR)}
-    for start, asked in product(STARTS, GROUNDS):
-        if record.has("terminal", prints(*NETWORKS), start=start, asked=asked):
+    for start, (asked, steps) in product(STARTS, GROUNDS):
+        if record.has("terminal", prints(*NETWORKS), start=start, asked=asked, steps=steps):
             continue
         ours = with_ground(asked, judge.pictures // 4)
         schedule, images = Trailing(schedules[start].beta), render(ours, SIZE)
@@ -272,14 +274,16 @@ def terminal(record: Record, judge: LargeJudge) -> None:
         xT = torch.randn(len(ours), sd.network.channels, 16, 16, generator=runtime.seeded(1))
         if start.endswith("true"):
             xT = schedule.jump(sd.encode(images).cpu(), schedule.T - 1, xT)
-        made = torch.cat([sd.decode(ddim(sd.denoiser(texts[i : i + 32], scale), schedule, xT[i : i + 32], STEPS)).cpu()
+        made = torch.cat([sd.decode(ddim(sd.denoiser(texts[i : i + 32], scale), schedule, xT[i : i + 32], steps)).cpu()
                           for i in range(0, len(ours), 32)])
-        grey, real_grey = (127.5 * (1 + each.mean((1, 2, 3))) for each in (made, images))
-        record.add("terminal", {
-            "start": start, "asked": asked, "n": len(ours), "signal": round(schedule.abar[-1].sqrt().item(), 4),
-            "brightness": round(grey.mean().item(), 2), "error": round((grey.std() / len(ours) ** 0.5).item(), 2),
-            "brightness_std": round(grey.std().item(), 2), "real": round(real_grey.mean().item(), 2),
-            "real_std": round(real_grey.std().item(), 2), "networks": prints(*NETWORKS)})
+        bright, true = (127.5 * (1 + each.mean((1, 2, 3))) for each in (made, images))
+        numbers = {"brightness": bright.mean(), "brightness_std": bright.std(), "real": true.mean(),
+                   "real_std": true.std(), "gap": (bright - true).mean(),
+                   "gap_error": (bright - true).std() / len(ours) ** 0.5}
+        record.add("terminal", {"start": start, "asked": asked, "steps": steps, "n": len(ours),
+                                "signal": round(schedule.abar[-1].sqrt().item(), 4)}
+                   | {name: round(value.item(), 2) for name, value in numbers.items()}
+                   | {"networks": prints(*NETWORKS)})
 
 
 def with_ground(colour: str, count: int) -> list[Scene]:

@@ -32,6 +32,13 @@ def test_at_first_it_answers_zero_whatever_it_is_told():
     assert network.unet.conv_out.weight.grad.any()
 
 
+def test_attention_can_be_left_to_the_smallest_sizes():
+    kinds = [[type(block).__name__ for block in LatentUNet(**SMALL | {"widths": [32, 32, 64]}, **more).unet.down_blocks]
+             for more in ({}, {"attended": 1})]
+    assert kinds == [["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
+                     ["DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D"]]
+
+
 def test_a_layout_is_triples():
     tokens = LayoutTokenizer(4, objects=2, places=5)
     assert len(tokens) == 26
