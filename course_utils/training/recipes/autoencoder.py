@@ -79,6 +79,11 @@ class Short(SDAutoencoder):
 
     name, images = "sd-short", 12_000
 
+    def preview(self, network: Autoencoder) -> Tensor:
+        """Four originals, and what comes back: few, for they are recorded."""
+        scenes = evaluation_scenes("test", 8)[::2]
+        return torch.cat([render(scenes, SIZE), returned(network, scenes)])
+
 
 class ShortRandom(Short):
     """From torch's usual weights instead of PCA."""
