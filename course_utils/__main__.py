@@ -1,5 +1,5 @@
-"""Command line of the course: `python -m course_utils doctor | train | bench | stamp | notebook | lock | handouts |
-slides | book`."""
+"""Command line of the course: `python -m course_utils doctor | train | bench | stamp | notebook | lock | models |
+handouts | slides | book`."""
 
 import argparse
 import sys
@@ -69,6 +69,10 @@ def _parser() -> argparse.ArgumentParser:
         publish.add_argument("numbers", nargs="*", metavar="NN", help="two digits of a notebook (default: all)")
         publish.set_defaults(run=_publish, what=what)
 
+    models = commands.add_parser("models", help="the real models of the cells \"At full scale\", as a table")
+    models.add_argument("--check", action="store_true", help="ask the hub whether they are still there")
+    models.set_defaults(run=_models)
+
     lock = commands.add_parser("lock", help="write requirements.lock and environment.yml from pyproject.toml")
     lock.set_defaults(run=_lock)
     return parser
@@ -124,6 +128,15 @@ def _publish(options: argparse.Namespace) -> None:
     with browser.chromium() as chrome:
         for path in builder.build(chosen, project.ROOT / "build" / options.what, chrome):
             print(path)
+
+
+def _models(options: argparse.Namespace) -> int:
+    from course_utils import hub
+
+    if options.check:
+        return hub.check()
+    print(hub.table())
+    return 0
 
 
 def _lock(options: argparse.Namespace) -> None:

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "bench": GROUND | {"networks", "systems"},
     # The teachers' handouts hold the solutions
     "authoring": {"runtime", "exercises"},
-    "__main__": {"bench", "doctor", "authoring", "training"},
+    "__main__": {"bench", "doctor", "hub", "authoring", "training"},
 }
 
 

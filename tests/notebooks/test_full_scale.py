@@ -38,6 +38,7 @@ from transformers import (
     T5EncoderModel,
 )
 
+from course_utils import hub as real
 from course_utils import runtime
 from course_utils.authoring import notebook_file
 from course_utils.datasets import photographs, to_model_range
@@ -89,7 +90,7 @@ def hub(monkeypatch):
         monkeypatch.setattr(runtime, "need_hub", lambda what, **_: asked.append(what))
         monkeypatch.setattr(type(pipeline), "from_pretrained",
                             lambda repository, **options: asked.append(repository) or pipeline)
-        return {"torch": torch, "runtime": runtime, "seeded": seeded, "where": torch.device("cpu"),
+        return {"torch": torch, "hub": real, "seeded": seeded, "where": torch.device("cpu"),
                 "show": Shown(), "asked": asked} | names
 
     return holds
@@ -108,7 +109,7 @@ def test_dit_sweep(scope, dit):
     dit.transformer.register_forward_hook(lambda module, given, answer: sizes.append(len(given[0])))
     scope["dit_sweep"](scales=(1.0, 4.0), steps=2)
     hub, repository = scope["asked"]
-    assert "CC BY-NC 4.0" in hub and repository == "facebook/DiT-XL-2-256"
+    assert "CC BY-NC 4.0" in hub and repository == real.model("dit").id
     assert sizes == [3, 3, 6, 6], "one answer at scale 1, two in one batch above"
     (pictures, options), = scope["show"]
     assert pictures.shape == (6, 3, 16, 16) and pictures.dtype == torch.float32
@@ -139,7 +140,7 @@ def test_ldm_super_resolution(hub):
     unet.register_forward_hook(lambda module, given, answer: beside.append(given[0][:, 3:]))
     made = scope["ldm_super_resolution"](side=16, steps=2)
     need, repository = scope["asked"]
-    assert "Apache 2.0" in need and repository == "CompVis/ldm-super-resolution-4x-openimages"
+    assert "Apache 2.0" in need and repository == real.model("ldm-super-resolution").id
     given = to_model_range(photographs.square("red_panda", 16))[None]
     assert len(beside) == 2 and all(torch.equal(low, given) for low in beside), "the small picture, in [-1, 1]"
     (pictures, options), = scope["show"]
@@ -180,7 +181,7 @@ def test_sd_inpaint(hub, sd_inpainting):
     sd_inpainting.unet.register_forward_hook(lambda module, given, answer: seen.append(given[0]))
     rows = scope["sd_inpaint"](steps=2, size=64)
     need, repository = scope["asked"]
-    assert "OpenRAIL-M" in need and repository == "stable-diffusion-v1-5/stable-diffusion-inpainting"
+    assert "OpenRAIL-M" in need and repository == real.model("sd-inpainting").id
     # Two calls of two steps, each with and without the sentence; latents, mask, masked latents
     assert [x.shape for x in seen] == [(2, 9, 32, 32)] * 4
     right, wrong = seen[0][0, 4], seen[2][0, 4]
@@ -230,8 +231,8 @@ def test_deepfloyd_if(hub, deepfloyd, monkeypatch):
     assert one.shape == (1, 3, 8, 8) and one.isfinite().all() and one.dtype == torch.float32
     assert torch.equal(one, same) and not torch.equal(one, other), "seed and wish decide"
     (repository, options), *_ = loaded
-    assert repository == "DeepFloyd/IF-I-M-v1.0" and options["quantization_config"].load_in_8bit
-    assert "gated" in scope["asked"][0]
+    assert repository == real.model("deepfloyd-if").id and options["quantization_config"].load_in_8bit
+    assert "for research" in scope["asked"][0]
     (pictures, options), *_ = scope["show"]
     assert pictures.abs().max() <= 1 and options["alt"] and options["caption"]
 
@@ -250,7 +251,7 @@ def test_without_gpu_or_hub_there_is_a_sentence(notebook, function, kind, missin
             raise missing
         print("drawn")
 
-    exec(cells(notebook)[1], {"where": SimpleNamespace(type=kind), function: sweep})
+    exec(cells(notebook)[1], {"where": SimpleNamespace(type=kind), "hub": real, function: sweep})
     assert says in capsys.readouterr().out
 
 
@@ -295,8 +296,8 @@ def test_openai_glide(monkeypatch):
         create_model_and_diffusion=lambda text_ctx, part: (parts[part], None))
     download = SimpleNamespace(load_checkpoint=lambda part, where: parts[part].state_dict())
     monkeypatch.setitem(sys.modules, "glide_text2im", SimpleNamespace(model_creation=creation, download=download))
-    monkeypatch.setattr(runtime, "need_hub", lambda *what, **_: asked.append(what))
-    scope = {"torch": torch, "runtime": runtime, "seeded": seeded, "where": torch.device("cpu"), "show": Shown(),
+    monkeypatch.setattr(runtime, "need_hub", lambda what, host, repo: asked.append((what, host)))
+    scope = {"torch": torch, "hub": real, "seeded": seeded, "where": torch.device("cpu"), "show": Shown(),
              "Prediction": Prediction, "samplers": samplers, "NoiseSchedule": NoiseSchedule,
              "schedule": NoiseSchedule.cosine(), "interpolate": nn.functional.interpolate}
     for cell in cells("09_glide")[:-1]:
@@ -358,8 +359,8 @@ def test_kandinsky_blends(hub, monkeypatch):
                         lambda self, what, given, _real=KandinskyV22PriorPipeline.interpolate, **options:
                         weights.append((what, given)) or _real(self, what, given, **options))
     made = scope["kandinsky"](side=64, steps=2)
-    assert scope["asked"] == ["Kandinsky 2.2 (about 10 GB, Apache 2.0)", "kandinsky-community/kandinsky-2-2-prior",
-                              "kandinsky-community/kandinsky-2-2-decoder"]
+    assert scope["asked"][2:] == [real.model(f"kandinsky-{part}").id for part in ("prior", "decoder")]
+    assert all("Apache 2.0" in need for need in scope["asked"][:2])
     assert weights == [(["a panda", "an owl"], [0.5, 0.5])]
     (pictures, options), = scope["show"]
     assert torch.equal(pictures, made) and made.shape[:2] == (1, 3) and -1 <= made.min() < made.max() <= 1
@@ -389,4 +390,4 @@ def test_karlo_is_put_together_from_its_parts(hub, monkeypatch):
     assert torch.equal(pictures, made) and options["alt"] and options["caption"]
     assert made.shape == (1, 3, 32, 32) and -1 <= made.min() < made.max() <= 1
     need, *asked = scope["asked"]
-    assert "OpenRAIL" in need.replace(" ", "") and asked == [("kakaobrain/karlo-v1-alpha", part) for part in parts]
+    assert "OpenRAIL" in need and asked == [(real.model("karlo").id, part) for part in parts]
