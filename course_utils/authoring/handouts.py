@@ -56,7 +56,7 @@ def _chapter(parts: list[pages.Block], edition: str, number: str, render: pages.
             html.append(render.figure(part))
         elif not asked:
             # What an unsolved exercise prints says nothing on paper
-            html.append(f"<pre class=printed>{escape(part.source)}</pre>")
+            html.append(pages.plain(part.source, "printed"))
         if asked and (following is None or following.cell is not part.cell):
             html.append("<div class=write></div>" if edition == "student"
                         else _answer(checker.exercises[asked[1]], render))

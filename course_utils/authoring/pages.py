@@ -13,7 +13,7 @@ from course_utils.authoring.execute import deeper
 from course_utils.authoring.setup_cell import FIRST_LINE
 
 _BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)\n*")
-_EQUATION = re.compile(r"<equation-(\d+)(-spoken)?>")
+_EQUATION = re.compile(r'(\(?)(<span class="math inline">)?<equation-(\d+)(-spoken)?>(?(2)</span>)([,.;:?!)]*)')
 # A term stands in bold where it is introduced; questions, labels and sentences do so, too
 _TERM = re.compile(r"(?!What is new|Symbols|References|Next|[Ff]igure \d|no )[A-Za-z][\w'’-]+(?: [\w'’-]+){0,3}")
 
@@ -124,7 +124,16 @@ class Renderer:
 
         made = equations(browser, self.formulas)
         spoken = [one.partition('<span class="katex-html"')[0] + "</span>" for one in made]
-        return _EQUATION.sub(lambda match: (spoken if match[2] else made)[int(match[1])], html)
+
+        def put(match: re.Match) -> str:
+            before, _, number, is_spoken, after = match.groups()
+            equation = (spoken if is_spoken else made)[int(number)]
+            # No line begins with the comma that ends a formula; a long one must be broken somewhere
+            together = (before or after) and equation.count("katex-base") <= 2
+            whole = f"{before}{equation}{after}"
+            return f'<span style="white-space: nowrap">{whole}</span>' if together else whole
+
+        return _EQUATION.sub(put, html)
 
     def _places(self, state) -> None:
         for token, following in zip(state.tokens, [*state.tokens[1:], None]):
@@ -169,16 +178,22 @@ def code(text: str, language: str = "python") -> str:
     from pygments.lexers import get_lexer_by_name
 
     if language not in ("python", "bash"):
-        widest = max(map(len, text.split("\n")))
-        return f'<pre class=diagram style="--widest: {widest}">{escape(text)}</pre>'
+        return plain(text, "diagram")
     text = without_descriptions(text) if language == "python" else text
     html = highlight(text, get_lexer_by_name(language), HtmlFormatter(nowrap=True)).rstrip("\n")
     # Fewer parts of a page, printed in half the time
     html = _PLAIN.sub(r"\1", html)
-    lines = [f'<span class="line" style="--indent:{len(plain) - len(plain.lstrip())}ch">{line or " "}</span>'
-             for line, plain in zip(html.split("\n"), text.split("\n"))]
+    # A page does not end with the first line of a function or a loop
+    lines = [f'<span class="line{" opens" * source.endswith(":")}" '
+             f'style="--indent:{len(source) - len(source.lstrip())}ch">{line or " "}</span>'
+             for line, source in zip(html.split("\n"), text.split("\n"))]
     short = " short" if len(lines) <= 12 else ""
     return f'<pre class="code{short}">{"".join(lines)}</pre>'
+
+
+def plain(text: str, kind: str) -> str:
+    """A diagram or what a cell printed, with the number of letters in its widest line for the style sheet."""
+    return f'<pre class={kind} style="--widest: {max(map(len, text.splitlines()))}">{escape(text)}</pre>'
 
 
 def without_descriptions(source: str) -> str:

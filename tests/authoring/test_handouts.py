@@ -67,6 +67,37 @@ def test_long_lines_are_wrapped_and_nothing_is_cut(tmp_path, chrome):
     assert wide == []
 
 
+def test_what_belongs_together_is_on_one_page(tmp_path, chrome):
+    render = pages.Renderer()
+    exercise = f"<h3>Head@e</h3><p>Asked</p>{pages.code('x = ...')}<div class=write></div><p>Lines</p>"
+    table = render.text("Symbols\n\n| a | b |\n|--|--|\n| Row@e | 2 |")
+    loops = pages.code("\n".join(f"def f{i}(x):\n    return x + {i}\n" for i in range(12)))
+    # Each of them behind so many millimetres
+    heights = range(140, 260, 4)
+    html = "".join(f'<div style="break-before: page; height: {height}mm"></div>{kind.replace("@", str(height))}'
+                   for height in heights for kind in (exercise, table, loops))
+    handouts.print_page(chrome, handouts._page("t", html, "t"), tmp_path / "a.pdf")
+    read = [page.extract_text() for page in pypdf.PdfReader(tmp_path / "a.pdf").pages]
+    for height in heights:
+        (asked,), (symbols,) = ([page for page in read if f"{name}{height}e" in page] for name in ("Head", "Row"))
+        assert "Asked" in asked and "x = ..." in asked and "Symbols" in symbols
+    # No page ends with the first line of a function
+    first, last = r"def\s+f(\d+)", r"return\s+x \+ (\d+)"
+    functions = [set(re.findall(pattern, page)) for page in read for pattern in (first, last)]
+    assert set().union(*functions) == set(map(str, range(12))) and functions[::2] == functions[1::2]
+
+
+def test_no_letter_is_too_small_to_read(tmp_path, chrome):
+    wide = v4.new_code_cell("print(x)", outputs=[v4.new_output("stream", text="w " * 90)])
+    diagram = v4.new_markdown_cell("```text\n" + "a ----> " * 11 + "\n```")
+    page = chrome.new_page()
+    page.set_content(handouts.handout(small.write(tmp_path, wide, diagram), "student", chrome))
+    sizes = page.evaluate("""[...document.querySelectorAll('body *')].filter(one => one.innerText?.trim()
+        && !one.closest('.katex')).map(one => 0.75 * parseFloat(getComputedStyle(one).fontSize))""")
+    page.close()
+    assert min(sizes) >= 6.4
+
+
 @pytest.mark.parametrize("cell, said", [
     (v4.new_markdown_cell("A broken $\\frac{1$ one"), "Broken equations"),
     (v4.new_code_cell("show()", outputs=small.figure("A caption", alt="")), "no alternative text"),

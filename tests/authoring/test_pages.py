@@ -76,6 +76,18 @@ def test_all_broken_equations_are_named(chrome):
         browser.equations(chrome, [("x^2", False), (r"\frac{1", True), (r"\nonsense", False)])
 
 
+def test_a_comma_stays_with_its_formula(chrome):
+    render = pages.Renderer()
+    html = render.finish(render.text("A word is ($x$), $a+b+c+d+e$, and $y$ is bare."), chrome)
+    page = chrome.new_page()
+    # As narrow as a letter: every line is broken that can be
+    page.set_content(f'<style>{browser.styles(html)} p {{ width: 1px; font: 10px/2 serif }}</style>{html}')
+    whole = page.evaluate("""[...document.querySelectorAll('[style="white-space: nowrap"]')].map(
+        one => [one.querySelector("annotation").textContent, one.getBoundingClientRect().height < 30])""")
+    page.close()
+    assert whole == [["x", True]], "short ones whole, long ones free to be broken"
+
+
 def test_fonts_cover_what_is_shown_and_no_more(chrome):
     latin, korean = browser.styles("abc"), browser.styles("abc 확산 ─")
     assert "Noto Sans KR" not in latin and "Noto Sans KR" in korean
