@@ -26,7 +26,8 @@ endif
 
 OTHERS := tests/bench/.packages/.ready
 
-.PHONY: help lab test test-quick test-browser test-colab test-handouts handouts slides book bench notebook stamp data lock
+.PHONY: help lab test test-quick test-browser test-colab test-handouts handouts slides book catalogue edition bench \
+	notebook stamp data lock
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -60,6 +61,14 @@ slides: say-slides $(PUBLISH)  ## slides, one HTML file a notebook (NB as above)
 
 book: say-book $(PUBLISH)  ## all notebooks as a web site that needs no server, in build/book
 	@$(PYTHON) -m course_utils book
+
+catalogue: say-catalogue $(READY)  ## texts for translators in build/catalogue; brings the translations up to date
+	@$(PYTHON) -m course_utils catalogue
+
+# The shell has a LANG of its own, which is not meant
+edition: say-edition $(READY)  ## the notebooks in another language, LANG=ko, in build/ko
+	@$(if $(filter command,$(origin LANG)),,echo "Say which language: make edition LANG=ko" >&2; exit 1)
+	@LANG=C.UTF-8 $(PYTHON) -m course_utils edition $(LANG)
 
 bench: say-bench $(READY) $(OTHERS)  ## the course's network beside others, two hours; writes tests/bench/README.md
 	@$(PYTHON) -m tests.bench.throughput

@@ -1,5 +1,5 @@
 """Command line of the course: `python -m course_utils doctor | train | bench | stamp | notebook | lock | models |
-handouts | slides | book`."""
+handouts | slides | book | catalogue | edition`."""
 
 import argparse
 import sys
@@ -69,6 +69,12 @@ def _parser() -> argparse.ArgumentParser:
         publish.add_argument("numbers", nargs="*", metavar="NN", help="two digits of a notebook (default: all)")
         publish.set_defaults(run=_publish, what=what)
 
+    catalogue = commands.add_parser("catalogue", help="write what translators need, and bring translations up to date")
+    catalogue.set_defaults(run=_catalogue)
+    edition = commands.add_parser("edition", help="write the notebooks in another language")
+    edition.add_argument("language", metavar="LANG", help="a folder of course_utils/authoring/translations, such as ko")
+    edition.set_defaults(run=_edition)
+
     models = commands.add_parser("models", help="the real models of the cells \"At full scale\", as a table")
     models.add_argument("--check", action="store_true", help="ask the hub whether they are still there")
     models.set_defaults(run=_models)
@@ -128,6 +134,22 @@ def _publish(options: argparse.Namespace) -> None:
     with browser.chromium() as chrome:
         for path in builder.build(chosen, project.ROOT / "build" / options.what, chrome):
             print(path)
+
+
+def _catalogue(options: argparse.Namespace) -> None:
+    from course_utils.authoring import project, translate
+
+    for path in translate.catalogue(project.ROOT / "build" / "catalogue"):
+        print(path)
+
+
+def _edition(options: argparse.Namespace) -> int:
+    from course_utils.authoring import project, translate
+
+    folder = project.ROOT / "build" / options.language
+    missing = translate.edition(options.language, folder)
+    print("\n".join([*missing, f"{folder / 'notebooks'}"]))
+    return int(bool(missing))
 
 
 def _models(options: argparse.Namespace) -> int:
