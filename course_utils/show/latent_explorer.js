@@ -3,7 +3,7 @@
 
 function render({ model, el }) {
   const root = element("div", { className: "latent-explorer" }, el);
-  root.style.cssText = "max-width:760px;font-family:sans-serif;font-size:14px";
+  root.style.cssText = "max-width:860px;padding:0 4px;font-family:sans-serif;font-size:14px";
   const id = Math.random().toString(36).slice(2);
 
   function go(name, value) {
@@ -13,8 +13,8 @@ function render({ model, el }) {
 
   function row(parent, text) {
     const group = element("fieldset", {}, parent);
-    group.style.cssText = "border:0;margin:.3em 0;padding:0 4px;display:flex;flex-wrap:wrap;gap:8px;align-items:center";
-    element("legend", { textContent: text }, group).style.cssText = "padding:0 0 .3em";
+    group.style.cssText = "border:0;margin:.3em 0;padding:0;display:flex;flex-wrap:wrap;gap:8px;align-items:center";
+    element("legend", { textContent: text }, group).style.cssText = "padding:0 0 .45em";
     return group;
   }
 
@@ -75,7 +75,7 @@ function render({ model, el }) {
   scroll.style.cssText = "overflow-x:auto";
   const table = element("table", {}, scroll);
   table.style.cssText = "border-collapse:collapse;font-size:13px";
-  element("caption", { textContent: "Channels of the latents, from -3 (dark) to 3 (bright) standard deviations" }, table)
+  element("caption", { textContent: "Channels of the latents, from \u22123 (dark) to 3 (bright) standard deviations" }, table)
     .style.cssText = "text-align:left;padding:.3em 0;caption-side:top";
 
   function line(text) {

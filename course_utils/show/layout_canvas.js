@@ -173,7 +173,10 @@ function render({ model, el }) {
       placeholder: "what is in it" }, cell()), things ? "thing" : "phrase");
     if (things) what.append(...sorted.map((thing) => new Option(thing, thing)));
     what.addEventListener("input", () => update(number, [what.value, ...boxes[number].slice(1)]));
-    what.addEventListener("change", save);
+    what.addEventListener("change", () => {
+      save();
+      tell();
+    });
     const edges = EDGES.map((name, i) => {
       const edge = named(element("input", { type: "number", min: 0, max: 100, step: 1 }, cell()), `${name}, percent`);
       edge.addEventListener("change", () => {

@@ -10,8 +10,8 @@ function promptField(model, parent, enter) {
   list.style.cssText = `position:absolute;z-index:9;max-height:11em;overflow-y:auto;margin:0;padding:.2em 0;
     list-style:none;min-width:12em;background:#fff;color:#000;border:1px solid #767676;
     box-shadow:0 2px 6px rgba(0,0,0,.3)`;
-  const hint = element("div", { id: `${list.id}-hint`, textContent: "Tab completes a word, the down arrow lists words, "
-    + "Enter draws." }, box);
+  const completing = model.get("words").length ? "Tab completes a word, the down arrow lists words, " : "";
+  const hint = element("div", { id: `${list.id}-hint`, textContent: `${completing}Enter draws.` }, box);
   hint.style.cssText = "font-size:12px;opacity:.75";
   for (const [name, value] of Object.entries({ role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false",
     "aria-controls": list.id, "aria-describedby": hint.id })) field.setAttribute(name, value);
