@@ -58,6 +58,7 @@ def test_notebooks_load_what_the_registry_knows():
     assert used == {name: one.notebook for name, one in hub.models().items() if one.notebook in there}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, one", hub.models().items())
 def test_each_entry_is_complete_and_its_class_exists(name, one):
     assert all((one.name, one.id, one.licence, one.download, one.memory, one.checked.year > 2025))

@@ -49,6 +49,23 @@ def test_readme_lists_the_thirteen_and_links_those_that_exist():
     assert sorted(set(linked)) == [path.stem for path in PATHS]
 
 
+def test_the_plans_for_lectures_name_sections_that_exist():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (?:two|four) hours \| (.*?) \|", readme, re.MULTILINE)
+    named = {path.stem[:2]: set(re.findall(r"^## (\d) ", notebook_checks.Notebook(path).prose, re.MULTILINE))
+             for path in PATHS}
+    planned = {}
+    for row in rows:
+        for notebooks, sections in re.findall(r"(\d\d(?: (?:and|to) \d\d)?): ([^.]*)", row):
+            first, last = re.findall(r"\d\d", notebooks)[0], re.findall(r"\d\d", notebooks)[-1]
+            wanted = {str(n) for begin, end in re.findall(r"(\d)(?: to (\d))?", sections)
+                      for n in range(int(begin), int(end or begin) + 1)}
+            planned |= {f"{n:02d}": planned.get(f"{n:02d}", set()) | wanted for n in range(int(first), int(last) + 1)}
+    assert len(rows) == 2 and len(planned) == 13
+    assert {number: wanted - named[number] for number, wanted in planned.items()
+            if number in named and not wanted <= named[number]} == {}
+
+
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
 def test_no_dead_links_in_the_documents(name):
     text = notebook_checks.CODE_IN_TEXT.sub("", (ROOT / name).read_text(encoding="utf-8"))
