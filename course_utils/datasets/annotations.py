@@ -166,11 +166,16 @@ def _surface(style: str, name: str, side: int, flipped: bool) -> Surface:
 @cache
 def _relief(style: str, name: str) -> np.ndarray:
     """The normals of a cushion-shaped surface over the silhouette, (3, 128, 128) float32; zero outside."""
-    solid = silhouette(style, name)
+    return cushion(silhouette(style, name))
+
+
+def cushion(solid: np.ndarray, blur: float = 3) -> np.ndarray:
+    """The normals of a surface over a silhouette (H, W) that is higher where it is farther from the outline:
+    (3, H, W) float32, x to the right, y up, z towards the viewer; zero outside. blur: in pixels."""
     distance = ndimage.distance_transform_edt(solid)
     # The height is a quarter circle from the outline to the innermost point; the blur rounds off the ridges
     far = distance.max()
-    height = ndimage.gaussian_filter(np.sqrt(distance * (2 * far - distance)), 3)
+    height = ndimage.gaussian_filter(np.sqrt(distance * (2 * far - distance)), blur)
     down, right = np.gradient(height)
     normals = np.stack([-right, down, np.ones_like(height)])
     normals /= np.linalg.norm(normals, axis=0)

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import torch
-from scipy.ndimage import binary_opening, find_objects, gaussian_filter, label
+from scipy.ndimage import binary_opening, gaussian_filter, label
 from torch import Tensor
 
 from course_utils.datasets import to_model_range
@@ -21,8 +21,15 @@ SMALLEST = 0.004  # of the image: a smaller spot is no object
 
 
 def found_boxes(image: Tensor, most: int = 3) -> list[tuple[float, float, float, float]]:
-    """The boxes (left, top, right, bottom) in [0, 1] of the largest spots of an image (3, H, H) in [-1, 1] that are not
-    background, at most `most`.
+    """The boxes (left, top, right, bottom) in [0, 1] of the spots of an image, see `found_spots`."""
+    size = image.shape[-1]
+    rows = [(spot.nonzero()[0], spot.nonzero()[1]) for spot in found_spots(image, most)[0]]
+    return [(x.min() / size, y.min() / size, (x.max() + 1) / size, (y.max() + 1) / size) for y, x in rows]
+
+
+def found_spots(image: Tensor, most: int = 3) -> tuple[list[np.ndarray], np.ndarray]:
+    """The largest spots of an image (3, H, H) in [-1, 1] that are not background, at most `most`, each (H, H) bool; and
+    the background without them, (3, H, H).
 
     The background is the one of the course's that lies nearest to most pixels. Objects that touch are one spot.
     """
@@ -30,13 +37,11 @@ def found_boxes(image: Tensor, most: int = 3) -> list[tuple[float, float, float,
     smooth = gaussian_filter(image.float().numpy(), (0, size / 128, size / 128))
     gaps = np.abs(_grounds(size) - smooth[None]).max(1)
     # The median over the pixels does not see objects that cover less than half
-    away = gaps[np.quantile(gaps.reshape(len(gaps), -1), 0.4, axis=1).argmin()] > DIFFERENT
-    spots, count = label(binary_opening(away, iterations=max(1, size // 64)))
+    ground = np.quantile(gaps.reshape(len(gaps), -1), 0.4, axis=1).argmin()
+    spots, count = label(binary_opening(gaps[ground] > DIFFERENT, iterations=max(1, size // 64)))
     areas = np.bincount(spots.ravel(), minlength=count + 1)[1:]
     largest = [i for i in np.argsort(-areas, kind="stable")[:most] if areas[i] >= SMALLEST * size * size]
-    slices = find_objects(spots)
-    return [(slices[i][1].start / size, slices[i][0].start / size, slices[i][1].stop / size, slices[i][0].stop / size)
-            for i in largest]
+    return [spots == i + 1 for i in largest], _grounds(size)[ground]
 
 
 def iou(one: Box, other: Box) -> float:

@@ -25,6 +25,8 @@ class LatentUNet(Network):
     3.3 and appendix E.2.
     """
 
+    attention_type = "default"
+
     def __init__(self, channels: int = 8, widths: Sequence[int] = (64, 192), layers: int = 1, heads: int = 4,
                  text_dim: int = 128, size: int = 16, predicts: str = "v", attended: int | None = None):
         from diffusers import UNet2DConditionModel
@@ -41,7 +43,7 @@ class LatentUNet(Network):
             down_block_types=plain * ["DownBlock2D"] + deeper * ["CrossAttnDownBlock2D"],
             up_block_types=deeper * ["CrossAttnUpBlock2D"] + plain * ["UpBlock2D"], layers_per_block=1,
             transformer_layers_per_block=layers, cross_attention_dim=text_dim, attention_head_dim=heads,
-            use_linear_projection=True))
+            use_linear_projection=True, attention_type=self.attention_type))
         # Attention written out: for a few dozen tokens torch's fused one takes longer on a CPU
         self.unet.set_attn_processor(AttnProcessor())
         # Every branch starts as nothing, as in the course's own U-Net
@@ -50,11 +52,14 @@ class LatentUNet(Network):
                 torch.nn.init.zeros_(weight)
 
     def forward(self, xt: Tensor, t: Tensor | float, *, text: Tensor) -> Tensor:
+        return self.unet(self.checked(xt, text), t, text, return_dict=False)[0]
+
+    def checked(self, xt: Tensor, text: Tensor) -> Tensor:
+        """xt with its channels last in memory. ValueError when it or the text does not fit."""
         if xt.ndim != 4 or xt.shape[1] != self.channels or text.shape[::2] != (len(xt), self.text_dim):
             raise ValueError(f"the network takes xt (B, {self.channels}, H, W) and text (B, M, {self.text_dim}); got "
                              f"{tuple(xt.shape)} and {tuple(text.shape)}.")
-        xt = xt.contiguous(memory_format=torch.channels_last)
-        return self.unet(xt, t, text, return_dict=False)[0]
+        return xt.contiguous(memory_format=torch.channels_last)
 
     def plain(self):
         """The diffusers.UNet2DConditionModel with these weights and its blocks as diffusers has them, on the CPU."""

@@ -1,0 +1,209 @@
+"""GLIGEN on emoji scenes: new layers of notebook 13 in the frozen U-Net of notebook 12, one recipe for each grounding."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from course_utils.datasets.layouts import relaid, told
+from course_utils.datasets.scenes import Scene
+from course_utils.datasets.vocabulary import FAMILIAR
+from course_utils.evaluation.grounding import agreement, box_table, layout_scenes
+from course_utils.evaluation.scenes import render
+from course_utils.networks import GroundedUNet, NetworkError, device_of, load_network
+from course_utils.systems import gligen, unclip
+from course_utils.training.recipes.autoencoder import SIZE, parts
+from course_utils.training.recipes.glide import SceneRecipe
+from course_utils.training.recipes.stable_diffusion import SDBase
+
+# Never the phrase of a box in training: what an open set can do beyond it
+NEVER_GROUNDED = ("strawberry", "doughnut", "dog", "owl", "cactus", "snowman", "bus", "guitar")
+
+
+class GroundedRecipe(SDBase):
+    """The gated layers of one grounding, beside the frozen base, on scenes whose things stand anywhere."""
+
+    grounding: str
+    data = f"{SceneRecipe.data}; laid out anew, in any places and several sizes; half the captions left out"
+    images, lr, plain, weight_decay, ema, warmup = 24_000, 1.2e-3, 0, 0.0, 0.995, 50
+    # Of captions, and of groundings, each by itself
+    p_uncond, p_null = 0.5, 0.1
+    # Of the loss of attention
+    look = 0.1
+    # Scenes that are drawn to be measured
+    measured = 128
+
+    def network(self) -> GroundedUNet:
+        network = GroundedUNet(self.grounding)
+        network.open_gates()
+        return network
+
+    def system(self, network: GroundedUNet) -> gligen.GLIGEN:
+        where = device_of(network)
+        return gligen.GLIGEN(network, self.autoencoder.to(where), self.clip.to(where))
+
+    def scenes(self, n: int, generator: torch.Generator, split: str = "train", images_seen: int = 0) -> list[Scene]:
+        scenes = super().scenes(n, generator, split)
+        seeds = torch.randint(2**40, (n,), generator=generator, device=generator.device).tolist()
+        return [relaid(scene, seed) for scene, seed in zip(scenes, seeds)]
+
+    def batch(self, n: int, generator: torch.Generator, images_seen: int = 0,
+              split: str = "train") -> dict[str, Tensor]:
+        scenes, clip = self.scenes(n, generator, split), self.clip.to(generator.device)
+        untold = self.dropped(n, generator).tolist()
+        captions = ["" if gone else scene.caption for gone, scene in zip(untold, scenes)]
+        given = self.tensors(scenes)
+        null = torch.rand(n, generator=generator, device=generator.device) < self.p_null
+        given["masks"] = given["masks"].to(null.device) * ~null[:, None]
+        text = unclip.read(clip, captions)["states"]
+        return self.examples(scenes, generator) | {"text": text} | {
+            name: value.to(generator.device) for name, value in given.items()}
+
+    def tensors(self, scenes: list[Scene]) -> dict[str, Tensor]:
+        """The grounding of scenes, as the network takes it."""
+        value = told(scenes, self.grounding, gligen.MAP_SIZE)
+        return gligen.keypoint_tensors(value) if self.grounding == "keypoints" else gligen.map_tensors(
+            self.grounding, value)
+
+    def covers(self, batch: dict[str, Tensor], places: Tensor) -> Tensor | None:
+        """Which token stands for which place, (B, places, tokens) bool, for places (places, 2) in [0, 1]; None where the
+        grounding enters beside the latents, and attention need not be taught."""
+        return None
+
+    def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
+        """And to attend to the token of a thing where it stands, and to none elsewhere.
+
+        The paper's training finds that by itself, in 500,000 steps; here that part of the loss shows what to look at.
+        """
+        whole = getattr(network, "module", network)
+        side = whole.size // 2
+        middles = (torch.arange(side, device=batch["xt"].device) + 0.5) / side
+        covers = self.covers(batch, torch.cartesian_prod(middles, middles).flip(1))
+        if covers is None:
+            return super().loss(network, batch)
+        with whole.watched() as seen:
+            loss = super().loss(network, batch)
+        there = batch["masks"][:, None].bool()
+        for attention in seen:
+            tokens = attention[..., side**2 :].mean(1)
+            right = torch.where(covers.any(2), (tokens * covers).sum(2), 1 - (tokens * there).sum(2))
+            loss = loss - self.look / len(seen) * right.clamp(min=1e-4).log().mean(1)
+        return loss
+
+    def answers(self, network: GroundedUNet, scenes: list[Scene], grounded: bool = True, **options) -> Tensor:
+        """Samples for captions and groundings of scenes, or for captions alone, (B, 3, 128, 128), on the CPU."""
+        system, made = self.system(network), []
+        for i, part in enumerate(parts(scenes, 32)):
+            given = {self.grounding: told(part, self.grounding, gligen.MAP_SIZE)} if grounded else {}
+            made.append(system.sample([scene.caption for scene in part], seed=i, **given, **options).cpu())
+        return torch.cat(made)
+
+    def preview(self, network: GroundedUNet) -> Tensor:
+        """Rows of eight: originals, what is made of their captions and groundings."""
+        scenes = layout_scenes(8) + layout_scenes(8, apart=False)
+        made = self.answers(network, scenes)
+        return torch.cat([render(scenes[:8], SIZE), made[:8], render(scenes[8:], SIZE), made[8:]])
+
+    def measures(self, network: GroundedUNet) -> dict[str, float]:
+        """The loss, and agreement with the grounding: of samples, of the base's that are not told it, of originals."""
+        found = SceneRecipe.measures(self, network)
+        scenes = layout_scenes(self.measured, apart=self.grounding != "depth")
+        kinds = (self.answers(network, scenes), self.answers(network, scenes, grounded=False), render(scenes, SIZE))
+        for suffix, images in zip(("", "_ungrounded", "_originals"), kinds):
+            for name, values in self.judged(images, scenes).items():
+                found |= mean_and_error(values, name + suffix)
+        return found | {"trainable_share": round(trainable_share(network), 4)}
+
+    def judged(self, images: Tensor, scenes: list[Scene]) -> dict[str, Tensor]:
+        """By name, a value for each image or thing."""
+        return {"agreement": agreement(self.grounding, images, scenes, recogniser())}
+
+
+class GLIGENBoxes(GroundedRecipe):
+    """Phrases and their boxes. Eight concepts are never grounded: a box of theirs is left out."""
+
+    name, grounding = "gligen-boxes", "boxes"
+    images = 100_000
+
+    @cached_property
+    def features(self) -> dict[str, Tensor]:
+        """Of each phrase."""
+        return dict(zip(FAMILIAR, gligen.phrase_features(self.clip, FAMILIAR)))
+
+    def tensors(self, scenes: list[Scene]) -> dict[str, Tensor]:
+        places = torch.zeros(len(scenes), gligen.MOST, 4)
+        phrases, masks = torch.zeros(len(scenes), gligen.MOST, 128), torch.zeros(len(scenes), gligen.MOST)
+        for i, scene in enumerate(scenes):
+            grounded = [placed for placed in scene.objects if placed.concept not in NEVER_GROUNDED]
+            for k, placed in enumerate(grounded):
+                places[i, k], phrases[i, k] = torch.tensor(placed.box), self.features[placed.concept]
+                masks[i, k] = 1
+        return {"boxes": places, "positive_embeddings": phrases, "masks": masks}
+
+    def covers(self, batch: dict[str, Tensor], places: Tensor) -> Tensor:
+        corners, places = batch["boxes"][:, None].split(2, dim=3), places[None, :, None]
+        inside = ((places >= corners[0]) & (places <= corners[1])).all(3)
+        return inside & batch["masks"][:, None].bool()
+
+    def judged(self, images: Tensor, scenes: list[Scene]) -> dict[str, Tensor]:
+        """IoU and names of things; those that were never grounded by themselves."""
+        table = box_table(images, scenes, recogniser())
+        never = torch.tensor([placed.concept in NEVER_GROUNDED for scene in scenes for placed in scene.objects])
+        return table | {f"{name}_never_grounded": values[never] for name, values in table.items()}
+
+
+class GLIGENKeypoints(GroundedRecipe):
+    """Five keypoints of each thing, which say neither its name nor its kind."""
+
+    name, grounding = "gligen-keypoints", "keypoints"
+
+    def covers(self, batch: dict[str, Tensor], places: Tensor) -> Tensor:
+        near = (batch["points"][:, None] - places[None, :, None]).abs().amax(3) <= 0.5 / len(places) ** 0.5
+        return near & batch["masks"][:, None].bool()
+
+
+class GLIGENDepth(GroundedRecipe):
+    """What is nearer, as grey levels."""
+
+    name, grounding = "gligen-depth", "depth"
+
+
+class GLIGENEdges(GroundedRecipe):
+    """Contours and lines inside things."""
+
+    name, grounding = "gligen-edges", "edges"
+
+
+class GLIGENNormals(GroundedRecipe):
+    """The direction in which each point of a surface looks."""
+
+    name, grounding = "gligen-normals", "normals"
+
+
+class GLIGENSemantic(GroundedRecipe):
+    """What each pixel belongs to."""
+
+    name, grounding = "gligen-semantic", "semantic"
+
+
+def mean_and_error(values: Tensor, name: str) -> dict[str, float]:
+    """The mean of values, and its standard error."""
+    if len(values) < 2:
+        return {}
+    return {name: round(values.mean().item(), 4), f"{name}_error": round((values.std() / len(values) ** 0.5).item(), 4)}
+
+
+def trainable_share(network: GroundedUNet) -> float:
+    """The share of the numbers of a network that are not the base's."""
+    weights = dict(network.named_parameters())
+    return sum(weights[name].numel() for name in network.new) / sum(value.numel() for value in weights.values())
+
+
+def recogniser():
+    """The recogniser of scenes; None where it is not trained."""
+    try:
+        return load_network("scene-recogniser")
+    except NetworkError:
+        return None
