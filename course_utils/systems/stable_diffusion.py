@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -104,7 +106,8 @@ class StableDiffusion(Latent):
 
     def pipeline(self):
         """A diffusers.StableDiffusionPipeline with the same weights, on the CPU, in single precision."""
-        from diffusers import DDIMScheduler, StableDiffusionPipeline
+        with _quiet():
+            from diffusers import DDIMScheduler, StableDiffusionPipeline
 
         scheduler = DDIMScheduler(
             num_train_timesteps=self.model.schedule.T, trained_betas=self.model.schedule.beta.tolist(),
@@ -112,7 +115,7 @@ class StableDiffusion(Latent):
             timestep_spacing="trailing", clip_sample=False, steps_offset=1)
         pipe = StableDiffusionPipeline(
             vae=self.autoencoder.plain(), unet=self.network.plain(), scheduler=scheduler,
-            text_encoder=self.clip.clip.text_model.cpu(), tokenizer=self.clip.tokenizer.clip,
+            text_encoder=copy.deepcopy(self.clip.clip.text_model).cpu(), tokenizer=self.clip.tokenizer.clip,
             safety_checker=None, feature_extractor=None, requires_safety_checker=False)
         pipe.set_progress_bar_config(disable=True)
         return pipe
@@ -133,6 +136,19 @@ class LayoutToImage(Latent):
         """
         tokens = self.network.tokenizer(asked).to(self.model.device)
         return {"tokens": tokens}, {"tokens": torch.full_like(tokens, PAD)}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what transformers says about torchvision, which no part of the course needs."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def load(part: str = "text") -> StableDiffusion | LayoutToImage:
