@@ -100,7 +100,7 @@ class SDLayout(LatentRecipe):
     """From boxes with a concept each to latents: the base's U-Net goes on with an encoder of layouts."""
 
     name = "sd-layout"
-    images, lr = 160_000, 1e-3
+    images, lr = 110_000, 1e-3
 
     def network(self) -> LayoutUNet:
         unet = load_network("sd-base")
