@@ -10,7 +10,8 @@ from course_utils.exercises.base import Exercise, Faults, choice, number, tensor
 
 def _cases():
     one = torch.tensor([0.1, 0.2, 0.5, 0.8])
-    for other in ([0.3, 0.4, 0.9, 0.7], [0.6, 0.2, 0.9, 0.8], [0.2, 0.3, 0.4, 0.6], [0.6, 0.85, 0.9, 0.95]):
+    for other in ([0.3, 0.4, 0.9, 0.7], [0.6, 0.2, 0.9, 0.8], [0.2, 0.3, 0.4, 0.6], [0.6, 0.85, 0.9, 0.95],
+                  [0.0, 0.1, 0.9, 0.7]):
         yield one, torch.tensor(other)
 
 
@@ -23,9 +24,13 @@ def _shared(one: Tensor, other: Tensor, least: float = 0.0) -> Tensor:
     return sides.clamp(min=least).prod()
 
 
+def _iou(one: Tensor, other: Tensor, least: float = 0.0) -> Tensor:
+    return _shared(one, other, least) / (_area(one) + _area(other) - _shared(one, other, least))
+
+
 FAULTS = Faults("bdac", {
-    "a": "Without the caption the network draws a good image, of something else.",
-    "b": "After 2 steps the owl is there, soft and pale: each step had to guess too far ahead.",
+    "a": "Without the caption the network draws something else, on another background.",
+    "b": "After a single step the owl is there, and soft: a guess at all images that the noise could become.",
     "c": "Exchanged channels leave every part in its place, and give it the wrong colours.",
     "d": "With height and width exchanged the owl lies on its side, and each part of 8 x 8 pixels is still upright.",
 })
@@ -56,10 +61,10 @@ EXERCISES = [
         name="box_iou",
         grade=tensors(
             _cases,
-            lambda one, other: _shared(one, other) / (_area(one) + _area(other) - _shared(one, other)),
+            _iou,
             {
                 "You forgot that boxes may not overlap: a negative side must count as 0. Use clamp(min=0).":
-                    lambda one, other: _shared(one, other, -9.0) / (_area(one) + _area(other) - _shared(one, other, -9.0)),
+                    lambda one, other: _iou(one, other, -9.0),
                 "The shared area is counted twice in the union. Subtract it once.":
                     lambda one, other: _shared(one, other) / (_area(one) + _area(other)),
                 "That is the shared area alone. Divide it by the area of the union.":
@@ -73,7 +78,7 @@ EXERCISES = [
                 "You divide by the larger of the two boxes. Divide by the union.":
                     lambda one, other: _shared(one, other) / torch.maximum(_area(one), _area(other)),
             },
-            "The sides of the shared box: minimum of the right and bottom corners minus maximum of the left and top ones.",
+            "The sides of the shared box: the smaller right and bottom minus the larger left and top.",
         ),
         hints=("The shared box: the larger of the two lefts and tops, the smaller of the two rights and bottoms.",
                "Its sides are negative where the boxes do not overlap: clamp(min=0).",
@@ -83,7 +88,7 @@ EXERCISES = [
                  "    shared = sides.clamp(min=0).prod()\n"
                  "    areas = [(box[2:] - box[:2]).prod() for box in (one, other)]\n"
                  "    return shared / (areas[0] + areas[1] - shared)",
-        means="IoU punishes a box that is too large as much as one that is too small; so it is the usual measure of "
+        means="IoU punishes a box that is too large as well as one that is too small, so it is the usual measure of "
               "layouts and detectors.",
     ),
     Exercise(
@@ -99,15 +104,15 @@ EXERCISES = [
                "Where a slanted edge crosses a block of 8 x 8 pixels: which way does it slant?"),
         solution='mirrored_latents = "b"',
         means="One latent holds what is inside its block of 8 x 8 pixels, with left and right: slants keep their "
-              "direction, and edges tear. So mirror images first, and encode them then.",
+              "direction, and edges tear. So mirror the images, and encode them afterwards.",
     ),
     Exercise(
         name="faults",
         grade=FAULTS,
-        hints=("One run is a good image of something else. In one run the owl is soft.",
+        hints=("In one run background and thing are others. In one run the owl is soft.",
                "In one run all parts are at the wrong places, in another at the right ones, in wrong colours."),
         solution=f'faults = "{FAULTS.order}"',
-        means="A wrong place or a wrong colour of something recognisable is a mistake *after* the diffusion; a good "
-              "image of something else is one *before* it.",
+        means="Wrong places or colours of something recognisable are a mistake *after* the diffusion, something else "
+              "is one *before* it.",
     ),
 ]

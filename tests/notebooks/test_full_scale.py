@@ -14,12 +14,16 @@ from diffusers import (
     DDPMScheduler,
     DiTPipeline,
     DiTTransformer2DModel,
+    FlowMatchEulerDiscreteScheduler,
     IFPipeline,
     KandinskyV22Pipeline,
     KandinskyV22PriorPipeline,
     LDMSuperResolutionPipeline,
     PriorTransformer,
+    SD3Transformer2DModel,
+    StableDiffusion3Pipeline,
     StableDiffusionInpaintPipeline,
+    StableDiffusionPipeline,
     UnCLIPScheduler,
     UNet2DConditionModel,
     UNet2DModel,
@@ -156,22 +160,26 @@ def tokenizer() -> CLIPTokenizer:
     return CLIPTokenizer(vocab={word: i for i, word in enumerate(words)}, merges=[], model_max_length=77)
 
 
-@pytest.fixture
-def sd_inpainting() -> StableDiffusionInpaintPipeline:
-    """Stable Diffusion's inpainting pipeline in small: nine channels in, latents half as wide as pictures."""
+def stable_diffusion_parts(in_channels: int) -> tuple:
+    """Stable Diffusion 1 in small, latents half as wide as pictures: autoencoder, text, words, U-Net, scheduler."""
     torch.manual_seed(0)
     words = tokenizer()
     ends = {"bos_token_id": words.bos_token_id, "eos_token_id": words.eos_token_id, "pad_token_id": words.pad_token_id}
     text = CLIPTextModel(CLIPTextConfig(vocab_size=len(words), hidden_size=32, intermediate_size=37,
                                         num_hidden_layers=2, num_attention_heads=4, **ends))
     unet = UNet2DConditionModel(
-        block_out_channels=(32, 64), layers_per_block=1, sample_size=16, in_channels=9, out_channels=4,
+        block_out_channels=(32, 64), layers_per_block=1, sample_size=16, in_channels=in_channels, out_channels=4,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         cross_attention_dim=32, attention_head_dim=8)
     scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
                               steps_offset=1)
-    return StableDiffusionInpaintPipeline(autoencoder().eval(), text.eval(), words, unet.eval(), scheduler, None, None,
-                                          requires_safety_checker=False)
+    return autoencoder().eval(), text.eval(), words, unet.eval(), scheduler
+
+
+@pytest.fixture
+def sd_inpainting() -> StableDiffusionInpaintPipeline:
+    """Its inpainting pipeline: nine channels in."""
+    return StableDiffusionInpaintPipeline(*stable_diffusion_parts(9), None, None, requires_safety_checker=False)
 
 
 def test_sd_inpaint(hub, sd_inpainting):
@@ -235,6 +243,46 @@ def test_deepfloyd_if(hub, deepfloyd, monkeypatch):
     assert "for research" in scope["asked"][0]
     (pictures, options), *_ = scope["show"]
     assert pictures.abs().max() <= 1 and options["alt"] and options["caption"]
+
+
+@pytest.fixture
+def rectified_flow() -> StableDiffusion3Pipeline:
+    """Stable Diffusion 3 in small, without T5; its states are as wide as T5's, beside the two CLIPs' together."""
+    words = tokenizer()
+    ends = {"bos_token_id": words.bos_token_id, "eos_token_id": words.eos_token_id, "pad_token_id": words.pad_token_id}
+    torch.manual_seed(0)
+    texts = [CLIPTextModelWithProjection(CLIPTextConfig(
+        vocab_size=len(words), hidden_size=32, projection_dim=32, intermediate_size=37, num_hidden_layers=2,
+        num_attention_heads=4, **ends)).eval() for _ in range(2)]
+    transformer = SD3Transformer2DModel(
+        sample_size=16, patch_size=1, in_channels=4, out_channels=4, num_layers=1, attention_head_dim=8,
+        num_attention_heads=4, joint_attention_dim=64, caption_projection_dim=32, pooled_projection_dim=64)
+    latents = autoencoder().eval()
+    latents.register_to_config(shift_factor=0.06)
+    return StableDiffusion3Pipeline(transformer.eval(), FlowMatchEulerDiscreteScheduler(), latents, texts[0], words,
+                                    texts[1], words, None, None)
+
+
+def test_stable_diffusion_15_and_35(hub, rectified_flow, monkeypatch):
+    small = StableDiffusionPipeline(*stable_diffusion_parts(4), None, None, requires_safety_checker=False)
+    scope = hub(small, StableDiffusionPipeline=StableDiffusionPipeline)
+    options = []
+    monkeypatch.setattr(StableDiffusionPipeline, "from_pretrained",
+                        lambda name, **given: options.append((name, given)) or small)
+    monkeypatch.setattr(StableDiffusion3Pipeline, "from_pretrained",
+                        lambda name, **given: options.append((name, given)) or rectified_flow)
+    for cell in cells("12_stable_diffusion")[:-1]:
+        exec(cell, scope)
+    for draw, side in ((scope["stable_diffusion_15"], 32), (scope["stable_diffusion_35"], 32)):
+        one, same, other = draw("a cat", 2), draw("a cat", 2), draw("a dog", 2)
+        assert one.shape == (1, 3, side, side) and -1 <= one.min() < 0 < one.max() <= 1
+        assert torch.equal(one, same) and not torch.equal(one, other), "seed and wish decide"
+    assert [name for name, _ in options[::3]] == ["stable-diffusion-v1-5/stable-diffusion-v1-5",
+                                                  "stabilityai/stable-diffusion-3.5-medium"]
+    assert options[0][1]["variant"] == "fp16" and options[3][1]["text_encoder_3"] is None
+    assert "OpenRAIL-M" in scope["asked"][0] and "gated" in scope["asked"][3]
+    (pictures, shown), *_ = scope["show"]
+    assert pictures.shape == (1, 3, 32, 32) and shown["alt"] and shown["caption"]
 
 
 SWEEPS = {"06_classifier_free_guidance": "dit_sweep", "07_sr3": "ldm_super_resolution", "08_inpainting": "sd_inpaint",
