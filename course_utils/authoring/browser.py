@@ -15,6 +15,8 @@ from course_utils.authoring import project
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
              "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
              r"C:\Program Files\Google\Chrome\Application\chrome.exe")
+# Milliseconds for one step; the volume of all notebooks is 15 MB
+_PATIENCE = 600_000
 _FACE = re.compile(r"@font-face \{.*?\}", re.DOTALL)
 _UNICODES = re.compile(r"unicode-range: ([^;]*);")
 # Package, style sheet; only the slices of a font that the text needs are embedded
@@ -45,6 +47,15 @@ def chromium() -> Iterator:
         browser.close()
 
 
+@contextmanager
+def page(browser, **options) -> Iterator:
+    """A new page of the browser, which is waited for as long as a slow or busy computer takes."""
+    made = browser.new_page(**options)
+    made.set_default_timeout(_PATIENCE)
+    yield made
+    made.close()
+
+
 def package(name: str) -> Path:
     """A file of the web packages, such as "katex/dist/katex.min.js"; RuntimeError if they are not installed."""
     path = project.ROOT / "build" / "web" / "node_modules" / name
@@ -56,12 +67,11 @@ def package(name: str) -> Path:
 
 def equations(browser, formulas: list[tuple[str, bool]]) -> list[str]:
     """HTML of each formula (TeX, displayed or in the line), by KaTeX. Raises ValueError with all that are broken."""
-    page = browser.new_page()
-    page.add_script_tag(path=package("katex/dist/katex.min.js"))
-    made = page.evaluate("""formulas => formulas.map(([tex, displayMode]) => {
-        try { return [katex.renderToString(tex, {displayMode, throwOnError: true, strict: "ignore"}), null] }
-        catch (error) { return [null, error.message] } })""", [list(formula) for formula in formulas])
-    page.close()
+    with page(browser) as empty:
+        empty.add_script_tag(path=package("katex/dist/katex.min.js"))
+        made = empty.evaluate("""formulas => formulas.map(([tex, displayMode]) => {
+            try { return [katex.renderToString(tex, {displayMode, throwOnError: true, strict: "ignore"}), null] }
+            catch (error) { return [null, error.message] } })""", [list(formula) for formula in formulas])
     broken = [f"${tex.strip()}$: {error}" for (tex, _), (_, error) in zip(formulas, made) if error]
     if broken:
         raise ValueError("Broken equations:\n" + "\n".join(broken))

@@ -9,6 +9,8 @@ from course_utils.authoring import browser, pages, project
 
 EDITIONS = ("student", "teacher")
 _CSS = Path(__file__).parent / "web" / "handout.css"
+# Words on a last page, head and number included, that are not worth the paper
+_REST = 60
 _CHECK = re.compile(r"^check\((\w+)", re.MULTILINE)
 
 
@@ -135,10 +137,22 @@ def _numbered(html: str, path: Path) -> str:
 
 
 def print_page(chrome, html: str, path: Path) -> None:
-    """Write a page as PDF, tagged for screen readers and with an outline."""
-    page = chrome.new_page()
-    page.set_content(html, wait_until="load")
-    # Those that only the margins use, too
-    page.evaluate("Promise.all([...document.fonts].map(font => font.load())).then(() => null)")
-    page.pdf(path=path, prefer_css_page_size=True, print_background=True, tagged=True, outline=True)
-    page.close()
+    """Write a page as PDF, tagged for screen readers and with an outline.
+
+    Where a few lines would be left for a page of their own, all is set a little closer."""
+    with browser.page(chrome) as page:
+        page.set_content(html, wait_until="load")
+        # Those that only the margins use, too
+        page.evaluate("Promise.all([...document.fonts].map(font => font.load())).then(() => null)")
+        for _ in range(2):
+            page.pdf(path=path, prefer_css_page_size=True, print_background=True, tagged=True, outline=True)
+            if not _leaves_a_rest(path):
+                break
+            page.evaluate("document.body.classList.add('closer')")
+
+
+def _leaves_a_rest(path: Path) -> bool:
+    from pypdf import PdfReader
+
+    *before, last = PdfReader(path).pages
+    return bool(before) and len(last.extract_text().split()) < _REST and "/XObject" not in last["/Resources"]

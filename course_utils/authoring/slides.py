@@ -242,10 +242,9 @@ def html(slide: Slide) -> str:
 
 def _fitted(body: str, css: str, path: Path, chrome) -> str:
     """The slides, with larger letters where there is room, and smaller ones where a slide would overflow 16:9."""
-    page = chrome.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-    page.set_content(pages.page("", css, f'<div class="reveal"><div class="slides measured">{body}</div></div>'))
-    fits = page.evaluate(_FIT, _STEPS)
-    page.close()
+    with browser.page(chrome, viewport={"width": WIDTH, "height": HEIGHT}) as page:
+        page.set_content(pages.page("", css, f'<div class="reveal"><div class="slides measured">{body}</div></div>'))
+        fits = page.evaluate(_FIT, _STEPS)
     titles = re.findall(r"<section><h2>(.*?)</h2>", body)
     full = [f"slide {number + 1}, {titles[number]}" for number, fit in enumerate(fits) if not fit["scale"]]
     if full:

@@ -87,6 +87,13 @@ def test_what_belongs_together_is_on_one_page(tmp_path, chrome):
     assert set().union(*functions) == set(map(str, range(12))) and functions[::2] == functions[1::2]
 
 
+@pytest.mark.parametrize("paragraphs, pages_of_it", [(18, 1), (20, 1), (36, 2)])
+def test_a_few_lines_get_no_page_of_their_own(tmp_path, chrome, paragraphs, pages_of_it):
+    html = "<div style='height: 120mm'></div>" + "<p>Some words on a line.</p>" * paragraphs
+    handouts.print_page(chrome, handouts._page("t", html, "t"), tmp_path / "a.pdf")
+    assert len(pypdf.PdfReader(tmp_path / "a.pdf").pages) == pages_of_it
+
+
 def test_no_letter_is_too_small_to_read(tmp_path, chrome):
     wide = v4.new_code_cell("print(x)", outputs=[v4.new_output("stream", text="w " * 90)])
     diagram = v4.new_markdown_cell("```text\n" + "a ----> " * 11 + "\n```")
