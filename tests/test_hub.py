@@ -50,10 +50,11 @@ def test_what_loads_a_model_by_name_is_seen(source, found):
 def test_notebooks_load_what_the_registry_knows():
     used = {}
     for path in NOTEBOOKS:
-        code = [cell["source"] for cell in notebook_file.read(path)["cells"] if cell["cell_type"] == "code"]
-        assert [name for source in code for name in loaded_by_name(source)] == []
-        needed = re.findall(r'hub\.need\("([^"]*)"\)', "\n".join(code))
-        used |= {name: path.name[:2] for name in needed}
+        code = [cell for cell in notebook_file.read(path)["cells"] if cell["cell_type"] == "code"]
+        assert [name for cell in code for name in loaded_by_name(cell["source"])] == []
+        texts_of = [node.value for cell in code if "full-scale" in cell["metadata"].get("tags", [])
+                    for node in ast.walk(ast.parse(cell["source"])) if isinstance(node, ast.Constant)]
+        used |= {text: path.name[:2] for text in texts_of if text in hub.models()}
     there = {path.name[:2] for path in NOTEBOOKS}
     assert used == {name: one.notebook for name, one in hub.models().items() if one.notebook in there}
 
