@@ -1,0 +1,81 @@
+"""The recipes of GLIGEN: what a batch tells, what never is told, and where attention is led."""
+
+import pytest
+import torch
+
+from course_utils.datasets.layouts import told
+from course_utils.datasets.vocabulary import FAMILIAR
+from course_utils.networks import GroundedUNet, LatentUNet
+from course_utils.networks.gligen import GROUNDINGS
+from course_utils.runtime import seeded
+from course_utils.training.recipe import find
+from course_utils.training.recipes.gligen import NEVER_GROUNDED, GLIGENBoxes, mean_and_error, trainable_share
+from tests.networks.test_autoencoder import alive
+
+pytestmark = pytest.mark.usefixtures("plain_precision")
+
+
+@pytest.fixture(scope="module")
+def batch():
+    recipe = GLIGENBoxes()
+    return recipe, recipe.batch(48, seeded(2)), recipe.scenes(48, seeded(2))
+
+
+def test_boxes_are_those_of_the_scene(batch):
+    recipe, found, scenes = batch
+    assert set(NEVER_GROUNDED) < set(FAMILIAR) and len(NEVER_GROUNDED) == 8
+    null = 0
+    for boxes, masks, scene in zip(found["boxes"], found["masks"], scenes):
+        wanted = [placed.box for placed in scene.objects if placed.concept not in NEVER_GROUNDED]
+        null += bool(wanted) and not masks.any()
+        if masks.any():
+            assert int(masks.sum()) == len(wanted)
+            assert torch.allclose(boxes[: len(wanted)], torch.tensor(wanted))
+    assert 0 < null < 15
+    never = sum(placed.concept in NEVER_GROUNDED for scene in scenes for placed in scene.objects)
+    assert never > 0 and found["masks"].sum() < sum(len(scene.objects) for scene in scenes) - never + 1
+
+
+def test_half_the_captions_are_left_out(batch):
+    recipe, found, _ = batch
+    (nothing,) = recipe.system(recipe_network()).states([""])
+    gone = sum(bool((each - nothing).abs().mean() < 0.1) for each in found["text"])
+    assert 12 < gone < 36
+
+
+def recipe_network() -> GroundedUNet:
+    return GroundedUNet("boxes", base=None)
+
+
+def test_attention_is_led_to_where_things_are(batch):
+    recipe, found, _ = batch
+    middles = (torch.arange(8) + 0.5) / 8
+    covers = recipe.covers(found, torch.cartesian_prod(middles, middles).flip(1)).unflatten(1, (8, 8))
+    i = int(found["masks"][:, 0].argmax())
+    left, top, right, bottom = found["boxes"][i, 0].tolist()
+    rows, columns = covers[i, :, :, 0].nonzero(as_tuple=True)
+    assert top <= middles[rows.min()] < top + 1 / 8 and bottom - 1 / 8 < middles[rows.max()] <= bottom
+    assert left <= middles[columns.min()] < left + 1 / 8 and right - 1 / 8 < middles[columns.max()] <= right
+    assert not covers[found["masks"].sum(1) == 0].any()
+
+
+@pytest.mark.parametrize("kind", GROUNDINGS)
+def test_each_recipe_learns(kind, monkeypatch):
+    base = alive(LatentUNet(widths=[32, 64]))
+    monkeypatch.setattr("course_utils.networks.gligen.load_network", lambda name: base)
+    recipe = find(f"gligen-{kind}")
+    network, some = recipe.network(), recipe.batch(8, seeded(0))
+    assert network.fusers()[0].alpha_attn == 1
+    loss = recipe.loss(network, some)
+    assert loss.shape == (8,)
+    loss.mean().backward()
+    assert network.fusers()[0].attn.to_out[0].weight.grad.any()
+    assert 0 < trainable_share(network) < 1
+    alone = recipe.batch(8, seeded(0))["masks"]
+    assert torch.equal(alone, some["masks"])
+    assert len(told(recipe.scenes(8, seeded(0)), kind)) == 8
+
+
+def test_means_have_errors():
+    assert mean_and_error(torch.tensor([0.0, 1.0, 0.0, 1.0]), "a") == {"a": 0.5, "a_error": 0.2887}
+    assert mean_and_error(torch.tensor([1.0]), "a") == {}
