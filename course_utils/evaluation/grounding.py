@@ -42,15 +42,16 @@ def layout_scenes(count: int, apart: bool = True, split: str = "test") -> list[S
         new = relaid(old[seed % len(old)], seed)
         if len(new.objects) == 1:
             one.append(new)
-        elif _gap(*(placed.box for placed in new.objects)) > 0.02 if apart else int(_ordered(new, 128)[2].sum()) > FEWEST:
+        elif _apart(new) if apart else int(_ordered(new, 128)[2].sum()) > FEWEST:
             two.append(new)
         if len(one) >= singles and len(two) >= count - singles:
             break
     return one[:singles] + two[: count - singles]
 
 
-def _gap(one, other) -> float:
-    return max(max(one[i] - other[i + 2], other[i] - one[i + 2]) for i in range(2))
+def _apart(scene: Scene) -> bool:
+    one, other = (placed.box for placed in scene.objects)
+    return max(max(one[i] - other[i + 2], other[i] - one[i + 2]) for i in range(2)) > 0.02
 
 
 def box_table(images: Tensor, scenes: Sequence[Scene], recogniser: SceneRecogniser | None = None) -> dict[str, Tensor]:

@@ -190,8 +190,8 @@ class Together(nn.Module):
             tokens.append(network.unet.position_net(**given))
             if network.beside is not None:
                 beside.append(network.beside(**given).to(xt))
-        return self.unet(torch.cat([xt, *beside], dim=1), t, text, cross_attention_kwargs={"gligen": {"tokens": tokens}},
-                         return_dict=False)[0]
+        told = {"gligen": {"tokens": tokens}}
+        return self.unet(torch.cat([xt, *beside], dim=1), t, text, cross_attention_kwargs=told, return_dict=False)[0]
 
 
 class InTurn(nn.ModuleList):

@@ -116,8 +116,8 @@ def box_tensors(clip: nn.Module, boxes: Sequence[Boxes]) -> Condition:
         for k, (phrase, box) in enumerate(objects):
             left, top, right, bottom = map(float, box) if len(box) == 4 else (1, 1, 0, 0)
             if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
-                raise ValueError("a box is (left, top, right, bottom) with 0 <= left < right <= 1 and 0 <= top < bottom "
-                                 f"<= 1; got {tuple(box)} for {phrase!r}.")
+                raise ValueError("a box is (left, top, right, bottom) with 0 <= left < right <= 1 and 0 <= top < "
+                                 f"bottom <= 1; got {tuple(box)} for {phrase!r}.")
             places[i, k], told[i, k], masks[i, k] = torch.tensor([left, top, right, bottom]), features[phrase], 1
     return {"boxes": places, "positive_embeddings": told, "masks": masks}
 

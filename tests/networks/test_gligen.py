@@ -1,4 +1,4 @@
-"""The network of GLIGEN: at first the base, bit for bit; then what it is told counts. Checkpoints hold the new alone."""
+"""The network of GLIGEN: at first the base, bit for bit; then what it is told counts. What is new is stored alone."""
 
 import copy
 

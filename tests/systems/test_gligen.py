@@ -99,7 +99,8 @@ def test_other_groundings(tmp_path, kind, shape):
     made = ours.sample(PROMPTS, steps=1, **{kind: value})
     assert made.shape == (2, 3, 128, 128)
     assert (made - ours.sample(PROMPTS, steps=1, **{kind: value.flip(0)})).abs().max() > 0.01
-    for wrong, complaint in (({kind: value[:, None, None]}, f"{kind} must be"), ({kind: value[:1]}, f"needs its {kind}"),
+    for wrong, complaint in (({kind: value[:, None, None]}, f"{kind} must be"),
+                             ({kind: value[:1]}, f"needs its {kind}"),
                              ({"boxes": BOXES}, f"grounded in {kind}; got boxes")):
         with pytest.raises(ValueError, match=complaint):
             ours.sample(PROMPTS, steps=1, **wrong)

@@ -1,4 +1,4 @@
-"""GLIGEN on emoji scenes: new layers of notebook 13 in the frozen U-Net of notebook 12, one recipe for each grounding."""
+"""GLIGEN on emoji scenes: new layers in the frozen U-Net of notebook 12, one recipe for each grounding."""
 
 from __future__ import annotations
 
@@ -68,8 +68,10 @@ class GroundedRecipe(SDBase):
             self.grounding, value)
 
     def covers(self, batch: dict[str, Tensor], places: Tensor) -> Tensor | None:
-        """Which token stands for which place, (B, places, tokens) bool, for places (places, 2) in [0, 1]; None where the
-        grounding enters beside the latents, and attention need not be taught."""
+        """Which token stands for which place, (B, places, tokens) bool, for places (places, 2) in [0, 1].
+
+        None where the grounding enters beside the latents, and attention need not be taught.
+        """
         return None
 
     def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
