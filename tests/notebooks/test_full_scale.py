@@ -285,6 +285,15 @@ def test_stable_diffusion_15_and_35(hub, rectified_flow, monkeypatch):
     assert pictures.shape == (1, 3, 32, 32) and shown["alt"] and shown["caption"]
 
 
+@pytest.mark.parametrize("kind,says", [("cpu", "needs an NVIDIA GPU"), ("cuda", "the hub does not answer")])
+def test_stable_diffusion_without_gpu_or_hub(kind, says, capsys):
+    def large():
+        raise RuntimeError("the hub does not answer")
+
+    exec(cells("12_stable_diffusion")[-1], {"where": SimpleNamespace(type=kind), "stable_diffusion_15": large})
+    assert says in capsys.readouterr().out
+
+
 SWEEPS = {"06_classifier_free_guidance": "dit_sweep", "07_sr3": "ldm_super_resolution", "08_inpainting": "sd_inpaint",
           "10_imagen": "deepfloyd_if"}
 
