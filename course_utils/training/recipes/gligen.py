@@ -27,7 +27,7 @@ class GroundedRecipe(SDBase):
 
     grounding: str
     data = f"{SceneRecipe.data}; laid out anew, in any places and several sizes; half the captions left out"
-    images, lr, plain, weight_decay, ema, warmup = 24_000, 1.2e-3, 0, 0.0, 0.995, 50
+    images, lr, plain, weight_decay, ema, warmup = 10_000, 1.2e-3, 0, 0.0, 0.995, 50
     # Of captions, and of groundings, each by itself
     p_uncond, p_null = 0.5, 0.1
     # Of the loss of attention
@@ -127,7 +127,7 @@ class GLIGENBoxes(GroundedRecipe):
     """Phrases and their boxes. Eight concepts are never grounded: a box of theirs is left out."""
 
     name, grounding = "gligen-boxes", "boxes"
-    images = 100_000
+    images = 67_000
 
     @cached_property
     def features(self) -> dict[str, Tensor]:
