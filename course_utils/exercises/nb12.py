@@ -30,7 +30,7 @@ def _iou(one: Tensor, other: Tensor, least: float = 0.0) -> Tensor:
 
 FAULTS = Faults("bdac", {
     "a": "Without the caption the network draws something else, on another background.",
-    "b": "After a single step the owl is there, and soft: a guess at all images that the noise could become.",
+    "b": "After a single step the owl is there, without detail and in glaring colours: a first guess, guided.",
     "c": "Exchanged channels leave every part in its place, and give it the wrong colours.",
     "d": "With height and width exchanged the owl lies on its side, and each part of 8 x 8 pixels is still upright.",
 })
@@ -109,7 +109,7 @@ EXERCISES = [
     Exercise(
         name="faults",
         grade=FAULTS,
-        hints=("In one run background and thing are others. In one run the owl is soft.",
+        hints=("In one run background and thing are others. In one run the owl lacks all detail.",
                "In one run all parts are at the wrong places, in another at the right ones, in wrong colours."),
         solution=f'faults = "{FAULTS.order}"',
         means="Wrong places or colours of something recognisable are a mistake *after* the diffusion, something else "
