@@ -5,9 +5,11 @@ import torch
 
 from course_utils.datasets.layouts import told
 from course_utils.datasets.vocabulary import FAMILIAR
-from course_utils.networks import GroundedUNet, LatentUNet
+from course_utils.evaluation.grounding import box_table, layout_scenes
+from course_utils.networks import GroundedUNet, LatentUNet, training_record
 from course_utils.networks.gligen import GROUNDINGS
 from course_utils.runtime import seeded
+from course_utils.systems import gligen
 from course_utils.training.recipe import find
 from course_utils.training.recipes.gligen import NEVER_GROUNDED, GLIGENBoxes, mean_and_error, trainable_share
 from tests.networks.test_autoencoder import alive
@@ -79,3 +81,13 @@ def test_each_recipe_learns(kind, monkeypatch):
 def test_means_have_errors():
     assert mean_and_error(torch.tensor([0.0, 1.0, 0.0, 1.0]), "a") == {"a": 0.5, "a_error": 0.2887}
     assert mean_and_error(torch.tensor([1.0]), "a") == {}
+
+
+def test_the_checkpoint_obeys_boxes():
+    said = training_record("gligen-boxes")["measures"]
+    assert said["iou"] >= 0.65 and said["iou_ungrounded"] < 0.45 and said["iou_never_grounded"] > 0.6
+    scenes, system = layout_scenes(8), gligen.load("boxes")
+    prompts, boxes = [scene.caption for scene in scenes], told(scenes, "boxes")
+    made, free = (box_table(system.sample(prompts, steps=10, tau=tau, boxes=boxes).cpu(), scenes)["iou"].mean()
+                  for tau in (1.0, 0.0))
+    assert made > 0.55 and made > free + 0.1
