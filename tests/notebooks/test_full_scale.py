@@ -277,10 +277,9 @@ def test_stable_diffusion_15_and_35(hub, rectified_flow, monkeypatch):
         one, same, other = draw("a cat", 2), draw("a cat", 2), draw("a dog", 2)
         assert one.shape == (1, 3, side, side) and -1 <= one.min() < 0 < one.max() <= 1
         assert torch.equal(one, same) and not torch.equal(one, other), "seed and wish decide"
-    assert [name for name, _ in options[::3]] == ["stable-diffusion-v1-5/stable-diffusion-v1-5",
-                                                  "stabilityai/stable-diffusion-3.5-medium"]
+    assert [name for name, _ in options[::3]] == [real.model("sd").id, real.model("sd3").id]
     assert options[0][1]["variant"] == "fp16" and options[3][1]["text_encoder_3"] is None
-    assert "OpenRAIL-M" in scope["asked"][0] and "gated" in scope["asked"][3]
+    assert "OpenRAIL-M" in scope["asked"][0] and "Stability AI Community" in scope["asked"][3]
     (pictures, shown), *_ = scope["show"]
     assert pictures.shape == (1, 3, 32, 32) and shown["alt"] and shown["caption"]
 
@@ -290,7 +289,8 @@ def test_stable_diffusion_without_gpu_or_hub(kind, says, capsys):
     def large():
         raise RuntimeError("the hub does not answer")
 
-    exec(cells("12_stable_diffusion")[-1], {"where": SimpleNamespace(type=kind), "stable_diffusion_15": large})
+    scope = {"where": SimpleNamespace(type=kind), "stable_diffusion_15": large, "hub": real}
+    exec(cells("12_stable_diffusion")[-1], scope)
     assert says in capsys.readouterr().out
 
 
