@@ -17,6 +17,7 @@ Rows about pictures hold what those of tests/bench/glide.py hold; NAME_error is 
     and from the prior's with the caption beside it ("both"); cosine: of that embedding with the true image's. And of
     pictures that 09's base makes from the caption ("words"). whole: of scenes of two things, the share in which both
     are seen and stand as asked.
+    pictures: of how many, where fewer than of the other rows; such rows are measured anew.
     guidance: of pictures at scales of the decoder; each picture has an embedding of its own from the prior.
     pca: of pictures from true embeddings of which only the first principal components are kept.
     inversion: the PSNR of real scenes that are inverted and reconstructed, over steps and corrections.
@@ -329,6 +330,8 @@ def main() -> None:
     given = arguments(__doc__, "unclip", parts)
     record, judge = Record(given.output, given.pictures, STEPS), Judge(given.pictures)
     for part in given.parts:
+        rows = record.all.get(part, [])
+        record.all[part] = [row for row in rows if row.get("pictures", given.pictures) == given.pictures]
         parts[part](record, judge)
 
 
