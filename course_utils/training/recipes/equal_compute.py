@@ -34,8 +34,9 @@ class Pixels(nn.Module):
 class EqualF8(SDBase):
     """Latents of f = 8: the U-Net of `sd-base` for four minutes of a core. The others take as long.
 
-    Below 16 x 16 all of them are the same. Each factor of 2 in size adds a level of 32 channels around it, without
-    attention. Autoencoders of equal training (`data/recorded/sd-short...`) make the latents.
+    From 16 x 16 on all of them are the same, up to the width of the time's embedding, 4 times that of the first level.
+    Each factor of 2 in size adds a level of 32 channels around it, without attention. Autoencoders of equal training
+    (`data/recorded/sd-short...`) make the latents.
     """
 
     name, factor, short = "sd-equal-f8", 8, "sd-short"
