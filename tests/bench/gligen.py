@@ -15,7 +15,8 @@ stay the same. NAME_error is a standard error. Scenes are those of evaluation.gr
     together: boxes and edges of one scene, told alone and at once: agreement with each.
     inpaint: a thing painted into a box of a real scene: named, and the PSNR of what lies outside, against what encoder
     and decoder alone give back.
-    learning: iou and named by images seen, from states of the training that were kept in --states.
+    learning: iou and named by images seen, from states of the training that were kept in --states, and of how many
+    pictures.
 """
 
 from __future__ import annotations
@@ -192,7 +193,8 @@ def learning(record: Record, judge: Judge, given) -> None:
         network = recipe.network().eval()
         network.load_state_dict(weights)
         made = recipe.answers(network, ours)
-        record.add("learning", {"images": images, "networks": prints("sd-base")} | box_row(judge, made, ours))
+        record.add("learning", {"images": images, "pictures": judge.pictures, "networks": prints("sd-base")}
+                   | box_row(judge, made, ours))
     record.all["learning"].sort(key=lambda row: row["images"])
     record.save()
 
