@@ -1,6 +1,6 @@
 """Why diffuse latents and not pixels? Measures Stable Diffusion and writes data/recorded/stable_diffusion.json.
 
-    python -m tests.bench.stable_diffusion [--pictures 256] [--parts reconstruction captions order terminal ...]
+    python -m tests.bench.stable_diffusion [--pictures 128] [--parts reconstruction captions order terminal ...]
 
 Notebook 12 draws the file. Each row is written as soon as it is measured, and kept as long as the networks it is about
 stay the same. About an hour on one thread; with `--pictures 8` a few minutes, for trying it out. The part `budget`
@@ -21,8 +21,8 @@ relation, count (null: none to judge), distance and its error ("error"), and bes
     one, two and four quarters of the training (quarter), with factor, autoencoder, seed, parameters, images (seen so
     far), minutes (of a core, so far). At most 128 pictures, not guided, of BUDGET_STEPS. The record holds the first
     half of factors 8 and 1; its trainings were stopped there.
-    captions: of the captions of the splits, at guidance scales and numbers of steps: scale, steps, split. The same
-    captions, as 64 x 64: by 09 in glide.json, "cascade"; by 10 in imagen.json, "augmentation".
+    captions: of the captions of the splits, at guidance scales and numbers of steps: scale, steps, split. Captions of
+    the same kind, 256 of them, as 64 x 64: by 09 in glide.json, "cascade"; by 10 in imagen.json, "augmentation".
     order: the error of x0 under a caption with the things exchanged ("exchanged") or the opposite relation
     ("opposite"), over that under the true caption, for real scenes at t: 1 means that the network does not read it.
     seconds: of one core, for one image of 128 x 128 in a batch of `batch`: by 09 with the upsamplers of 09 and 10
@@ -326,7 +326,7 @@ def layout(record: Record, judge: LargeJudge) -> None:
 def main() -> None:
     parts = {"reconstruction": reconstruction, "captions": captions_of} | {
         part.__name__: part for part in (order, terminal, seconds, layout, budget)}
-    given = arguments(__doc__, "stable_diffusion", parts, list(parts)[:5])
+    given = arguments(__doc__, "stable_diffusion", parts, list(parts)[:5], pictures=128)
     record = Record(given.output, given.pictures, {"captions": STEPS, "budget": BUDGET_STEPS})
     judge = LargeJudge(given.pictures)
     real(record, judge)
