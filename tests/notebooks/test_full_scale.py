@@ -10,6 +10,7 @@ import pytest
 import torch
 from diffusers import (
     AutoencoderKL,
+    ControlNetModel,
     DDIMScheduler,
     DDPMScheduler,
     DiTPipeline,
@@ -22,6 +23,8 @@ from diffusers import (
     PriorTransformer,
     SD3Transformer2DModel,
     StableDiffusion3Pipeline,
+    StableDiffusionControlNetPipeline,
+    StableDiffusionGLIGENPipeline,
     StableDiffusionInpaintPipeline,
     StableDiffusionPipeline,
     UnCLIPScheduler,
@@ -160,7 +163,7 @@ def tokenizer() -> CLIPTokenizer:
     return CLIPTokenizer(vocab={word: i for i, word in enumerate(words)}, merges=[], model_max_length=77)
 
 
-def stable_diffusion_parts(in_channels: int) -> tuple:
+def stable_diffusion_parts(in_channels: int, **unet_options) -> tuple:
     """Stable Diffusion 1 in small, latents half as wide as pictures: autoencoder, text, words, U-Net, scheduler."""
     torch.manual_seed(0)
     words = tokenizer()
@@ -170,7 +173,7 @@ def stable_diffusion_parts(in_channels: int) -> tuple:
     unet = UNet2DConditionModel(
         block_out_channels=(32, 64), layers_per_block=1, sample_size=16, in_channels=in_channels, out_channels=4,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=32, attention_head_dim=8)
+        cross_attention_dim=32, attention_head_dim=8, **unet_options)
     scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
                               steps_offset=1)
     return autoencoder().eval(), text.eval(), words, unet.eval(), scheduler
@@ -295,7 +298,7 @@ def test_stable_diffusion_without_gpu_or_hub(kind, says, capsys):
 
 
 SWEEPS = {"06_classifier_free_guidance": "dit_sweep", "07_sr3": "ldm_super_resolution", "08_inpainting": "sd_inpaint",
-          "10_imagen": "deepfloyd_if"}
+          "10_imagen": "deepfloyd_if", "13_gligen": "gligen_boxes"}
 
 
 @pytest.mark.parametrize("notebook,function", SWEEPS.items())
@@ -448,3 +451,46 @@ def test_karlo_is_put_together_from_its_parts(hub, monkeypatch):
     assert made.shape == (1, 3, 32, 32) and -1 <= made.min() < made.max() <= 1
     need, *asked = scope["asked"]
     assert "OpenRAIL" in need and asked == [(real.model("karlo").id, part) for part in parts]
+
+
+def test_gligen_draws_without_and_with_its_boxes(hub):
+    pipeline = StableDiffusionGLIGENPipeline(*stable_diffusion_parts(4, attention_type="gated"), None, None,
+                                             requires_safety_checker=False)
+    for name, weight in pipeline.unet.named_parameters():
+        if "alpha" in name:
+            torch.nn.init.ones_(weight)
+    grounded = []
+    pipeline.unet.position_net.register_forward_hook(lambda module, given, tokens: grounded.append(tokens))
+    scope = hub(pipeline)
+    exec(cells("13_gligen")[0], scope)
+    made = scope["gligen_boxes"](taus=(0.0, 1.0), steps=2, side=32)
+    need, repository = scope["asked"]
+    assert "OpenRAIL-M" in need and repository == real.model("gligen").id
+    (pictures, options), = scope["show"]
+    assert torch.equal(pictures, made) and made.shape == (2, 3, 32, 32) and -1 <= made.min() < made.max() <= 1
+    assert not torch.equal(made[0], made[1]), "the boxes count"
+    assert grounded[0].shape == (2, 30, 32) and not torch.equal(*grounded[0]), "null tokens without the sentence"
+    assert [len(boxes) for boxes in options["boxes"]] == [2, 2] and options["alt"] and options["caption"]
+
+
+def test_controlnet_draws_along_edges(hub, monkeypatch):
+    *parts, scheduler = stable_diffusion_parts(4)
+    control = ControlNetModel.from_unet(parts[3], conditioning_embedding_out_channels=(16, 32))
+    closed = (*control.controlnet_down_blocks, control.controlnet_mid_block, control.controlnet_cond_embedding.conv_out)
+    for block in closed:
+        torch.nn.init.normal_(block.weight, std=0.5)
+    pipeline = StableDiffusionControlNetPipeline(*parts, control.eval(), scheduler, None, None,
+                                                 requires_safety_checker=False)
+    scope = hub(pipeline, nn=nn)
+    monkeypatch.setattr(ControlNetModel, "from_pretrained",
+                        lambda name, **options: scope["asked"].append(name) or control)
+    exec(cells("13_gligen")[0].partition("\n\n")[0], scope)
+    exec(cells("13_gligen")[2], scope)
+    blank, lines = torch.full((3, 16, 16), -1.0), torch.full((3, 16, 16), -1.0)
+    lines[:, 8] = 1
+    one, same, other = (scope["controlnet_edges"](edges, steps=2, side=32) for edges in (blank, blank, lines))
+    assert one.shape == (1, 3, 32, 32) and -1 <= one.min() < one.max() <= 1
+    assert torch.equal(one, same) and not torch.equal(one, other), "the edges count"
+    assert scope["asked"][1] == real.model("controlnet-edges").id and scope["asked"][3] == real.model("sd").id
+    (pictures, options), *_ = scope["show"]
+    assert pictures[0].shape == (3, 32, 32) and torch.equal(pictures[1], one[0]) and options["alt"]
