@@ -42,8 +42,7 @@ FAULTS = Faults("bdac", {
          "by side.",
     "b": "With exchanged phrases each frame holds a clean thing, but the other one.",
     "c": "With all masks at 0 there are null tokens only: a clean image, as the sentence alone would have it.",
-    "d": "A gate of the wrong sign subtracts what should be added: the image's tokens leave the range that the frozen "
-         "layers know, and things break.",
+    "d": "Half of each coordinate: both things become small and move to the top left, one still above the other.",
 })
 # Of exercise 4
 shuffled = FAULTS.runs
@@ -116,10 +115,10 @@ EXERCISES = [
     Exercise(
         name="faults",
         grade=FAULTS,
-        hints=("Three runs are clean images. In one of them the frames are filled, with the wrong things.",
-               "Of the two with empty frames, in one the things lie in the boxes, mirrored at the diagonal."),
+        hints=("Where are the things: in the frames, side by side, small at the top left, or anywhere?",
+               "In the run whose frames are filled, compare each thing with the name of its frame."),
         solution=f'faults = "{FAULTS.order}"',
-        means="A clean image in the wrong places points to the input: corners, masks, order. A broken image points to "
-              "the network: gates, weights, precision.",
+        means="All four images are clean, so the network is in order. Things in wrong places point to the input: order "
+              "and unit of the corners, order of the phrases, masks.",
     ),
 ]
