@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 MB = 10**6
 # What the files in these folders may weigh together; "" is the whole checkout
 BUDGETS = {
-    ("",): 170 * MB,
+    ("",): 175 * MB,
     ("data/checkpoints",): 120 * MB,
     ("data/emoji", "data/garments", "data/photographs"): 20 * MB,
     ("data/encoders",): 35 * MB,
@@ -55,7 +55,7 @@ def test_a_clone_of_the_newest_commit_weighs_no_more_than_the_checkout_may(tmp_p
 
 
 @pytest.mark.parametrize("sizes, complaint", [
-    ({"course_utils/a.py": 100 * MB, "data/recorded/b": 70 * MB + 1}, "the checkout: 170,000,001 bytes"),
+    ({"course_utils/a.py": 100 * MB, "data/recorded/b": 75 * MB + 1}, "the checkout: 175,000,001 bytes"),
     ({"data/checkpoints/a/model.safetensors": 60 * MB, "data/checkpoints/b/model.safetensors": 61 * MB},
      "data/checkpoints: 121,000,000 bytes"),
     ({"data/emoji/a.webp": 9 * MB, "data/garments/b.npz": 9 * MB, "data/photographs/c.webp": 3 * MB},

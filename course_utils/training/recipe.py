@@ -117,4 +117,4 @@ def _recipes() -> dict[str, type[Recipe]]:
     package = import_module("course_utils.training.recipes")
     modules = [import_module(f"{package.__name__}.{found.name}") for found in pkgutil.iter_modules(package.__path__)]
     kinds = {kind for module in modules for kind in vars(module).values() if isinstance(kind, type)}
-    return {kind.name: kind for kind in kinds if issubclass(kind, Recipe) and hasattr(kind, "name")}
+    return {kind.name: kind for kind in kinds if issubclass(kind, Recipe) and "name" in vars(kind)}

@@ -72,3 +72,8 @@ def test_the_command_line_trains(tmp_path, monkeypatch, capsys):
         with pytest.raises(SystemExit) as ended:
             command_line.main(["train", "tiny", *wrong])
         assert ended.value.code == 2
+
+
+def test_a_class_without_a_name_of_its_own_is_no_recipe():
+    """A base class for other recipes inherits the name of what it goes on from, and must not be taken for it."""
+    assert type(find("sd-base")).__name__ == "SDBase" and type(find("glide-base")).__name__ == "GLIDEBase"
