@@ -42,7 +42,7 @@ FAULTS = Faults("bdac", {
          "by side.",
     "b": "With exchanged phrases each frame holds a clean thing, but the other one.",
     "c": "With all masks at 0 there are null tokens only: a clean image, as the sentence alone would have it.",
-    "d": "Half of each coordinate: both things become small and move to the top left, one still above the other.",
+    "d": "Half of each coordinate makes small boxes at the top left: what was drawn is there, the frames stay empty.",
 })
 # Of exercise 4
 shuffled = FAULTS.runs
