@@ -37,7 +37,7 @@ class GroundedUNet(LatentUNet):
     base: the checkpoint whose weights it has, frozen; None for an untrained one with the options `unet`.
     Of each transformer block, diffusers' GatedSelfAttentionDense is new, and starts with its gates at zero; so are the
     maps' channels beside the latents. `state_dict` holds the new weights alone. ValueError for another grounding.
-    Source: Li et al. 2023 (GLIGEN), section 3, and its published code for the channels beside the latents.
+    Source: Li et al. 2023 (GLIGEN), equation 8, and its published code for the channels beside the latents.
     """
 
     attention_type = "gated"

@@ -41,7 +41,7 @@ class GLIGEN(StableDiffusion):
         """On latents, guided towards prompts and grounding, away from the empty prompt and null grounding.
 
         For the share `tau` of the steps; after them the network is the base, as it is without a grounding (scheduled
-        sampling, section 3.4 of the paper). ValueError for what does not fit.
+        sampling, equation 10 of the paper). ValueError for what does not fit.
         """
         if not 0 <= tau <= 1:
             raise ValueError(f"tau, the share of the steps that are grounded, must lie in [0, 1]; got {tau}.")

@@ -77,7 +77,7 @@ class GroundedRecipe(SDBase):
     def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
         """And to attend to the token of a thing where it stands, and to none elsewhere.
 
-        The paper's training finds that by itself, in 500,000 steps; here that part of the loss shows what to look at.
+        The paper's long training finds that by itself; here that part of the loss shows what to look at.
         """
         whole = getattr(network, "module", network)
         side = whole.size // 2
