@@ -117,14 +117,19 @@ def _ends(style: str, name: str, flipped: bool) -> tuple[tuple[float, float], ..
     if flipped:
         top, bottom, left, right, centre = _ends(style, name, False)
         return tuple((1 - x, y) for x, y in (top, bottom, right, left, centre))
-    rows, columns = np.nonzero(silhouette(style, name))
-    ends = []
+    return tuple(map(tuple, ends(silhouette(style, name))))
+
+
+def ends(solid: np.ndarray) -> np.ndarray:
+    """Top, bottom, left and right end and the centroid of a silhouette (H, H) as x and y in [0, 1], (5, 2)."""
+    rows, columns = solid.nonzero()
+    points = []
     for outward in (-rows, rows, -columns, columns):
         # The median of the outermost pixels, so that the point lies on the silhouette
         outermost = np.flatnonzero(outward == outward.max())
         middle = outermost[len(outermost) // 2]
-        ends.append(((columns[middle] + 0.5) / CELL, (rows[middle] + 0.5) / CELL))
-    return *ends, ((columns.mean() + 0.5) / CELL, (rows.mean() + 0.5) / CELL)
+        points.append((columns[middle] + 0.5, rows[middle] + 0.5))
+    return np.array([*points, (columns.mean() + 0.5, rows.mean() + 0.5)]) / len(solid)
 
 
 def _contours(depth: np.ndarray) -> np.ndarray:

@@ -22,9 +22,13 @@ SMALLEST = 0.004  # of the image: a smaller spot is no object
 
 def found_boxes(image: Tensor, most: int = 3) -> list[tuple[float, float, float, float]]:
     """The boxes (left, top, right, bottom) in [0, 1] of the spots of an image, see `found_spots`."""
-    size = image.shape[-1]
-    rows = [(spot.nonzero()[0], spot.nonzero()[1]) for spot in found_spots(image, most)[0]]
-    return [(x.min() / size, y.min() / size, (x.max() + 1) / size, (y.max() + 1) / size) for y, x in rows]
+    return [box_of(spot) for spot in found_spots(image, most)[0]]
+
+
+def box_of(spot: np.ndarray) -> tuple[float, float, float, float]:
+    """The box of a spot (H, H) bool that is not empty."""
+    (rows, columns), size = spot.nonzero(), len(spot)
+    return columns.min() / size, rows.min() / size, (columns.max() + 1) / size, (rows.max() + 1) / size
 
 
 def found_spots(image: Tensor, most: int = 3) -> tuple[list[np.ndarray], np.ndarray]:

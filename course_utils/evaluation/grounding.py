@@ -11,11 +11,11 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d, max_pool2d, pad
 
-from course_utils.datasets.annotations import annotate, cushion
+from course_utils.datasets.annotations import annotate, cushion, ends
 from course_utils.datasets.layouts import relaid
 from course_utils.datasets.scene import Scene
 from course_utils.datasets.sprites import CELL, concepts
-from course_utils.evaluation.boxes import found_spots, iou
+from course_utils.evaluation.boxes import box_of, found_spots, iou
 from course_utils.evaluation.scenes import evaluation_scenes, render
 from course_utils.networks import SceneRecogniser, device_of
 
@@ -63,7 +63,7 @@ def box_table(images: Tensor, scenes: Sequence[Scene], recogniser: SceneRecognis
     overlaps, alone, wanted = [], [], []
     for image, scene in zip(images.cpu(), scenes):
         spots, ground = found_spots(image)
-        boxes = [_box(spot) for spot in spots]
+        boxes = [box_of(spot) for spot in spots]
         for placed in scene.objects:
             overlaps.append(max((iou(placed.box, box) for box in boxes), default=0.0))
             alone.append(_only(image, ground, _inside(placed.box, image.shape[-1])))
@@ -94,21 +94,10 @@ def _boxes(image: Tensor, scene: Scene) -> float:
 
 def _keypoints(image: Tensor, scene: Scene) -> float:
     """Each thing is compared with the spot that agrees best."""
-    found = [_ends(spot) for spot in found_spots(image)[0]]
-    gaps = [min((float(np.linalg.norm(asked[:, :2].numpy() - ends, axis=1).mean()) for ends in found), default=1.0)
+    found = [ends(spot) for spot in found_spots(image)[0]]
+    gaps = [min((float(np.linalg.norm(asked[:, :2].numpy() - each, axis=1).mean()) for each in found), default=1.0)
             for asked in annotate(scene, 64).keypoints]
     return sum(gaps) / len(gaps)
-
-
-def _ends(spot: np.ndarray) -> np.ndarray:
-    """Top, bottom, left and right end and the centroid of a spot, as (5, 2), x and y in [0, 1]."""
-    rows, columns = spot.nonzero()
-    points = []
-    for outward in (-rows, rows, -columns, columns):
-        outermost = np.flatnonzero(outward == outward.max())
-        middle = outermost[len(outermost) // 2]
-        points.append((columns[middle] + 0.5, rows[middle] + 0.5))
-    return np.array([*points, (columns.mean() + 0.5, rows.mean() + 0.5)]) / len(spot)
 
 
 def _order(image: Tensor, scene: Scene) -> float:
@@ -158,9 +147,10 @@ def _normals(image: Tensor, scene: Scene) -> float:
 
 
 def _semantic(images: Tensor, scenes: Sequence[Scene], recogniser: SceneRecogniser) -> Tensor:
-    spots = [found_spots(image) for image in images.cpu().float()]
+    images = images.cpu().float()
+    spots = [found_spots(image) for image in images]
     alone = [_only(image, ground, ndimage.binary_dilation(spot, iterations=3))
-             for image, (some, ground) in zip(images.cpu().float(), spots) for spot in some]
+             for image, (some, ground) in zip(images, spots) for spot in some]
     names = iter(_named(recogniser, torch.stack(alone)).tolist() if alone else [])
     scores = []
     for scene, (some, _) in zip(scenes, spots):
@@ -173,11 +163,6 @@ def _semantic(images: Tensor, scenes: Sequence[Scene], recogniser: SceneRecognis
             each.append((one & other).sum() / (one | other).sum())
         scores.append(float(np.mean(each)))
     return torch.tensor(scores)
-
-
-def _box(spot: np.ndarray) -> tuple[float, float, float, float]:
-    (rows, columns), size = spot.nonzero(), len(spot)
-    return columns.min() / size, rows.min() / size, (columns.max() + 1) / size, (rows.max() + 1) / size
 
 
 def _inside(box, size: int) -> np.ndarray:

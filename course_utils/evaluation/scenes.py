@@ -75,6 +75,14 @@ def _hits(logits: Tensor, wanted: Tensor) -> Tensor:
     return torch.where(wanted < 0, torch.nan, (logits.argmax(1) == wanted).float())
 
 
+def mean_and_error(values: Tensor, name: str, digits: int = 4) -> dict[str, float]:
+    """The mean of values (N,) and its standard error, by `name` and NAME_error; nothing for less than two values."""
+    if len(values) < 2:
+        return {}
+    numbers = {name: values.mean(), f"{name}_error": values.std() / len(values) ** 0.5}
+    return {key: round(number.item(), digits) for key, number in numbers.items()}
+
+
 def means(right: dict[str, Tensor], suffix: str) -> dict[str, float]:
     """The means of `fidelity` over many images, for training.json; without what no image was asked for."""
     return {f"{name}_{suffix}": round(values.nanmean().item(), 4) for name, values in right.items()

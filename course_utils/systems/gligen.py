@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import ceil
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +75,7 @@ class GLIGEN(StableDiffusion):
         for row, objects in zip(mask, boxes):
             for _, (left, top, right, bottom) in objects:
                 scale = row.shape[-1]
-                row[:, int(top * scale) : -int(-bottom * scale // 1), int(left * scale) : -int(-right * scale // 1)] = 0
+                row[:, int(top * scale) : ceil(bottom * scale), int(left * scale) : ceil(right * scale)] = 0
         denoiser = self.denoiser(asked, guidance_scale, steps=steps, boxes=boxes)
         made = self.model.sample(denoiser, known.shape, steps=steps, seed=seed, sampler=repaint, known=known,
                                  mask=mask, resample=resample)
@@ -103,12 +104,16 @@ class GLIGEN(StableDiffusion):
         return {"gligen": {name: torch.cat([part[name] for part in both]).cpu() for name in there}}
 
 
-def box_tensors(clip: nn.Module, boxes: Sequence[Boxes]) -> Condition:
-    """Phrases with their boxes as tensors of `GroundedUNet`. ValueError for too many boxes, or for other ones."""
+def box_tensors(clip: nn.Module, boxes: Sequence[Boxes], known: Mapping[str, Tensor] | None = None) -> Condition:
+    """Phrases with their boxes as tensors of `GroundedUNet`. known: features of phrases that need not be read again.
+
+    ValueError for too many boxes, or for other ones.
+    """
     if max(map(len, boxes)) > MOST:
         raise ValueError(f"an image has at most {MOST} boxes; got {max(map(len, boxes))}.")
-    phrases = list(dict.fromkeys(phrase for objects in boxes for phrase, _ in objects))
-    features = dict(zip(phrases, phrase_features(clip, phrases))) if phrases else {}
+    features = dict(known or {})
+    phrases = list(dict.fromkeys(phrase for objects in boxes for phrase, _ in objects if phrase not in features))
+    features |= zip(phrases, phrase_features(clip, phrases)) if phrases else ()
     width = clip.clip.text_model.config.hidden_size
     places, told = torch.zeros(len(boxes), MOST, 4), torch.zeros(len(boxes), MOST, width)
     masks = torch.zeros(len(boxes), MOST)

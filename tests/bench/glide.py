@@ -109,12 +109,17 @@ class Judge:
 
     def distance(self, pictures: Tensor, split: str) -> dict[str, float]:
         """How far pictures are from other real scenes, and the error of that."""
-        others = self.features(render(scenes(split, self.pictures)[1], pictures.shape[-1]))
+        apart, error = self.apart(pictures, render(scenes(split, self.pictures)[1], pictures.shape[-1]))
+        return {"distance": apart, "error": error}
+
+    def apart(self, pictures: Tensor, real: Tensor) -> tuple[float, float]:
+        """The distance of pictures to real ones of other scenes, and the error of that."""
+        others = self.features(real)
         mean = others.mean(0)
         along = torch.linalg.svd(others - mean, full_matrices=False).Vh[: min(DIRECTIONS, len(others) // 4)].T
         both = (self.features(pictures) - mean) @ along, (others - mean) @ along
-        return {"distance": round(measure.frechet_distance(*both), 3),
-                "error": round(measure.spread(measure.frechet_distance, *both), 3)}
+        return (round(measure.frechet_distance(*both), 3),
+                round(measure.spread(measure.frechet_distance, *both), 3))
 
     def variety(self, pictures: Tensor) -> float:
         """The mean distance of two pictures of one caption."""
@@ -326,12 +331,17 @@ def upsampled(judge: Judge, split: str, low: Tensor, level: float) -> tuple[Tens
 
 
 def arguments(description: str, name: str, parts: Iterable[str], default: list[str] | None = None,
-              pictures: int = 256) -> argparse.Namespace:
-    """The command line of a bench that writes data/recorded/NAME.json: pictures, parts, output."""
+              pictures: int = 256, **options: str) -> argparse.Namespace:
+    """The command line of a bench that writes data/recorded/NAME.json: pictures, parts, output, and further options.
+
+    options: help, by name.
+    """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=pictures, help="for each row, an even number of at least 8")
     parser.add_argument("--parts", nargs="+", default=default or list(parts), choices=list(parts))
     parser.add_argument("--output", type=Path, default=runtime.data_dir() / "recorded" / f"{name}.json")
+    for option, said_of_it in options.items():
+        parser.add_argument(f"--{option}", help=said_of_it)
     given = parser.parse_args()
     if given.pictures < 8 or given.pictures % 2:
         parser.error("the splits show one and two objects in equal parts: give an even number of at least 8")

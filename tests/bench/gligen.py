@@ -21,7 +21,6 @@ stay the same. NAME_error is a standard error. Scenes are those of evaluation.gr
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import replace
 from functools import cache
@@ -32,20 +31,19 @@ from safetensors import safe_open
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from course_utils import measure, runtime
 from course_utils.datasets.layouts import relaid, told
 from course_utils.datasets.scene import Scene
 from course_utils.datasets.scenes import Scenes
 from course_utils.datasets.vocabulary import FAMILIAR
 from course_utils.evaluation.grounding import agreement, box_table, layout_scenes
-from course_utils.evaluation.scenes import render
+from course_utils.evaluation.scenes import mean_and_error, render
 from course_utils.measure import psnr
 from course_utils.networks import NetworkError, training_record
 from course_utils.networks.gligen import GROUNDINGS
 from course_utils.systems import gligen
 from course_utils.training.recipes.autoencoder import parts as in_parts
-from course_utils.training.recipes.gligen import NEVER_GROUNDED, GLIGENBoxes, mean_and_error
-from tests.bench.glide import DIRECTIONS, Judge, Record, prints
+from course_utils.training.recipes.gligen import NEVER_GROUNDED, GLIGENBoxes
+from tests.bench.glide import Judge, Record, arguments, prints
 
 SIZE, STEPS = 128, {"gligen": 25}
 TAUS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -83,12 +81,8 @@ def row_of(values: dict[str, Tensor]) -> dict[str, float]:
 
 def distance(judge: Judge, pictures: Tensor, others: Tensor) -> dict[str, float]:
     """As `Judge.distance`, to other scenes."""
-    seen, real = (judge.features(avg_pool2d(images, 2)) for images in (pictures, others))
-    mean = real.mean(0)
-    along = torch.linalg.svd(real - mean, full_matrices=False).Vh[: min(DIRECTIONS, len(real) // 4)].T
-    both = (seen - mean) @ along, (real - mean) @ along
-    return {"distance": round(measure.frechet_distance(*both), 3),
-            "distance_error": round(measure.spread(measure.frechet_distance, *both), 3)}
+    apart, error = judge.apart(avg_pool2d(pictures, 2), avg_pool2d(others, 2))
+    return {"distance": apart, "distance_error": error}
 
 
 def box_row(judge: Judge, pictures: Tensor, scenes: list[Scene]) -> dict[str, float]:
@@ -201,12 +195,8 @@ def learning(record: Record, judge: Judge, given) -> None:
 
 def main() -> None:
     every = {part.__name__: part for part in (tau, open_set, groundings, together, inpaint, learning)}
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=int, default=128, help="for each row, a multiple of 4")
-    parser.add_argument("--parts", nargs="+", default=list(every)[:5], choices=list(every))
-    parser.add_argument("--states", help="a folder of states of the training of gligen-boxes")
-    parser.add_argument("--output", type=Path, default=runtime.data_dir() / "recorded" / "gligen.json")
-    given = parser.parse_args()
+    given = arguments(__doc__, "gligen", every, list(every)[:5], pictures=128,
+                      states="a folder of states of the training of gligen-boxes")
     record, judge = Record(given.output, given.pictures, STEPS), Judge(given.pictures)
     for name in given.parts:
         record.all.setdefault(name, [])

@@ -44,7 +44,7 @@ from course_utils.datasets.scene import make_scene
 from course_utils.datasets.scenes import Scene, Scenes
 from course_utils.datasets.sprites import STYLES, concepts
 from course_utils.datasets.vocabulary import FAMILIAR, said, truths
-from course_utils.evaluation.scenes import evaluate, evaluation_scenes, render
+from course_utils.evaluation.scenes import evaluate, evaluation_scenes, mean_and_error, render
 from course_utils.evaluation.zero_shot import embed_texts, zero_shot
 from course_utils.systems import glide, unclip
 from tests.bench.glide import (
@@ -79,9 +79,7 @@ def system(part: str):
 def share(values: Tensor, name: str) -> dict[str, float | None]:
     """The mean of what can be judged, and its standard error."""
     values = values[~values.isnan()].float()
-    if len(values) < 2:
-        return {name: None, f"{name}_error": None}
-    return {name: round(values.mean().item(), 4), f"{name}_error": round((values.std() / len(values) ** 0.5).item(), 4)}
+    return mean_and_error(values, name) or {name: None, f"{name}_error": None}
 
 
 def with_errors(judge: Judge, pictures: Tensor, split: str) -> dict:

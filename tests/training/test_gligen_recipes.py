@@ -6,12 +6,13 @@ import torch
 from course_utils.datasets.layouts import told
 from course_utils.datasets.vocabulary import FAMILIAR
 from course_utils.evaluation.grounding import box_table, layout_scenes
+from course_utils.evaluation.scenes import mean_and_error
 from course_utils.networks import GroundedUNet, LatentUNet, training_record
 from course_utils.networks.gligen import GROUNDINGS
 from course_utils.runtime import seeded
 from course_utils.systems import gligen
 from course_utils.training.recipe import find
-from course_utils.training.recipes.gligen import NEVER_GROUNDED, GLIGENBoxes, mean_and_error, trainable_share
+from course_utils.training.recipes.gligen import NEVER_GROUNDED, GLIGENBoxes, trainable_share
 from tests.networks.test_autoencoder import alive
 
 pytestmark = pytest.mark.usefixtures("plain_precision")

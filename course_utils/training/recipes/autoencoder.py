@@ -8,11 +8,11 @@ from torch.nn.functional import avg_pool2d
 
 from course_utils.datasets.scenes import Scene
 from course_utils.datasets.vocabulary import said
-from course_utils.evaluation.scenes import evaluate, evaluation_scenes, render
+from course_utils.evaluation.scenes import evaluate, evaluation_scenes, mean_and_error, render
 from course_utils.measure import psnr, ssim, texture_distance
-from course_utils.networks import Autoencoder, NetworkError, device_of, load_network
+from course_utils.networks import Autoencoder, device_of, load_network
 from course_utils.runtime import autocast, seeded
-from course_utils.training.recipes.glide import SceneRecipe
+from course_utils.training.recipes.glide import SceneRecipe, recogniser_of_scenes
 
 SIZE = 128
 CROP, CROPS = 64, 4
@@ -24,7 +24,7 @@ class SDAutoencoder(SceneRecipe):
     name = "sd-autoencoder"
     data = f"{SceneRecipe.data}; crops of {CROP} x {CROP} out of {SIZE} x {SIZE}, {CROPS} of each scene"
     images, batch_size, lr, ema, weight_decay = 80_000, 8, 2e-3, 0.995, 0.0
-    widths, latent_channels = (16, 32, 64, 128), 8
+    widths, latent_channels, previewed = (16, 32, 64, 128), 8, 8
     # Of the squared error beside the absolute one, and of the KL divergence; all three are means, not sums
     squares, kl = 2.0, 1e-3
 
@@ -57,8 +57,8 @@ class SDAutoencoder(SceneRecipe):
         return network
 
     def preview(self, network: Autoencoder) -> Tensor:
-        """Rows of eight: originals, what comes back."""
-        scenes = evaluation_scenes("test", 16)[::2]
+        """A row of originals, and what comes back."""
+        scenes = evaluation_scenes("test", 2 * self.previewed)[::2]
         return torch.cat([render(scenes, SIZE), returned(network, scenes)])
 
     def measures(self, network: Autoencoder) -> dict[str, float]:
@@ -66,9 +66,7 @@ class SDAutoencoder(SceneRecipe):
         found, scenes = super().measures(network), evaluation_scenes("test", 256)
         made, real = returned(network, scenes), render(scenes, SIZE)
         for measure, digits in ((psnr, 2), (ssim, 4)):
-            values = measure(made, real)
-            found[measure.__name__] = round(values.mean().item(), digits)
-            found[f"{measure.__name__}_error"] = round((values.std() / len(values) ** 0.5).item(), digits)
+            found |= mean_and_error(measure(made, real), measure.__name__, digits)
         found["texture"] = round(texture_distance(made[::2], real[1::2]), 2)
         found["texture_of_originals"] = round(texture_distance(real[::2], real[1::2]), 2)
         return found | seen_again(made, real, scenes)
@@ -77,12 +75,8 @@ class SDAutoencoder(SceneRecipe):
 class Short(SDAutoencoder):
     """The same for a comparison, four minutes of one core."""
 
-    name, images = "sd-short", 12_000
-
-    def preview(self, network: Autoencoder) -> Tensor:
-        """Four originals, and what comes back: few, for they are recorded."""
-        scenes = evaluation_scenes("test", 8)[::2]
-        return torch.cat([render(scenes, SIZE), returned(network, scenes)])
+    # Few images, for they are recorded
+    name, images, previewed = "sd-short", 12_000, 4
 
 
 class ShortRandom(Short):
@@ -160,9 +154,8 @@ def seen_again(made: Tensor, real: Tensor, scenes: list[Scene]) -> dict[str, flo
 
     Empty where the recogniser is not trained.
     """
-    try:
-        recogniser = load_network("scene-recogniser")
-    except NetworkError:
+    recogniser = recogniser_of_scenes()
+    if recogniser is None:
         return {}
     asked = said(scenes)
     before, after = (evaluate(recogniser, avg_pool2d(images, 2), asked) for images in (real, made))

@@ -16,7 +16,7 @@ from course_utils.datasets.vocabulary import FAMILIAR, said, words
 from course_utils.evaluation.scenes import evaluate, evaluation_scenes, means, render
 from course_utils.kernels import q_sample
 from course_utils.measure import psnr
-from course_utils.networks import NetworkError, NoisyCLIP, TextUNet, device_of, load_network
+from course_utils.networks import NetworkError, NoisyCLIP, SceneRecogniser, TextUNet, device_of, load_network
 from course_utils.networks.clip import contrastive_loss
 from course_utils.networks.text import Tokenizer
 from course_utils.runtime import seeded
@@ -123,16 +123,22 @@ class GLIDEBase(SceneRecipe):
                           for i in range(0, len(scenes), 64)])
 
 
+def recogniser_of_scenes() -> SceneRecogniser | None:
+    """What judges samples; None where it is not trained."""
+    try:
+        return load_network("scene-recogniser")
+    except NetworkError:
+        return None
+
+
 def truth(drawn: Callable[[list[Scene]], Tensor]) -> dict[str, float]:
     """How true what `drawn` makes of scenes (B, 3, H, H), H 32 or 64, is to those of each split.
 
     Empty where the recogniser of scenes is not trained.
     """
-    try:
-        recogniser = load_network("scene-recogniser")
-    except NetworkError:
-        return {}
-    found = {}
+    recogniser, found = recogniser_of_scenes(), {}
+    if recogniser is None:
+        return found
     for split in ("test", "unseen-style", "unseen-ground", "unseen-relation"):
         scenes = evaluation_scenes(split, 256)
         found |= means(evaluate(recogniser, drawn(scenes), said(scenes)), split)

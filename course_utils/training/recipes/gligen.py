@@ -11,11 +11,11 @@ from course_utils.datasets.layouts import relaid, told
 from course_utils.datasets.scenes import Scene
 from course_utils.datasets.vocabulary import FAMILIAR
 from course_utils.evaluation.grounding import agreement, box_table, layout_scenes
-from course_utils.evaluation.scenes import render
-from course_utils.networks import GroundedUNet, NetworkError, device_of, load_network
-from course_utils.systems import gligen, unclip
+from course_utils.evaluation.scenes import mean_and_error, render
+from course_utils.networks import GroundedUNet, device_of
+from course_utils.systems import gligen
 from course_utils.training.recipes.autoencoder import SIZE, parts
-from course_utils.training.recipes.glide import SceneRecipe
+from course_utils.training.recipes.glide import SceneRecipe, recogniser_of_scenes
 from course_utils.training.recipes.stable_diffusion import SDBase
 
 # Never the phrase of a box in training: what an open set can do beyond it
@@ -51,14 +51,11 @@ class GroundedRecipe(SDBase):
 
     def batch(self, n: int, generator: torch.Generator, images_seen: int = 0,
               split: str = "train") -> dict[str, Tensor]:
-        scenes, clip = self.scenes(n, generator, split), self.clip.to(generator.device)
-        untold = self.dropped(n, generator).tolist()
-        captions = ["" if gone else scene.caption for gone, scene in zip(untold, scenes)]
-        given = self.tensors(scenes)
+        scenes = self.scenes(n, generator, split)
+        text, given = self.read(scenes, generator), self.tensors(scenes)
         null = torch.rand(n, generator=generator, device=generator.device) < self.p_null
         given["masks"] = given["masks"].to(null.device) * ~null[:, None]
-        text = unclip.read(clip, captions)["states"]
-        return self.examples(scenes, generator) | {"text": text} | {
+        return self.examples(scenes, generator) | text | {
             name: value.to(generator.device) for name, value in given.items()}
 
     def tensors(self, scenes: list[Scene]) -> dict[str, Tensor]:
@@ -120,7 +117,7 @@ class GroundedRecipe(SDBase):
 
     def judged(self, images: Tensor, scenes: list[Scene]) -> dict[str, Tensor]:
         """By name, a value for each image or thing."""
-        return {"agreement": agreement(self.grounding, images, scenes, recogniser())}
+        return {"agreement": agreement(self.grounding, images, scenes, recogniser_of_scenes())}
 
 
 class GLIGENBoxes(GroundedRecipe):
@@ -135,14 +132,8 @@ class GLIGENBoxes(GroundedRecipe):
         return dict(zip(FAMILIAR, gligen.phrase_features(self.clip, FAMILIAR)))
 
     def tensors(self, scenes: list[Scene]) -> dict[str, Tensor]:
-        places = torch.zeros(len(scenes), gligen.MOST, 4)
-        phrases, masks = torch.zeros(len(scenes), gligen.MOST, 128), torch.zeros(len(scenes), gligen.MOST)
-        for i, scene in enumerate(scenes):
-            grounded = [placed for placed in scene.objects if placed.concept not in NEVER_GROUNDED]
-            for k, placed in enumerate(grounded):
-                places[i, k], phrases[i, k] = torch.tensor(placed.box), self.features[placed.concept]
-                masks[i, k] = 1
-        return {"boxes": places, "positive_embeddings": phrases, "masks": masks}
+        boxes = [[thing for thing in objects if thing[0] not in NEVER_GROUNDED] for objects in told(scenes, "boxes")]
+        return gligen.box_tensors(self.clip, boxes, self.features)
 
     def covers(self, batch: dict[str, Tensor], places: Tensor) -> Tensor:
         corners, places = batch["boxes"][:, None].split(2, dim=3), places[None, :, None]
@@ -151,7 +142,7 @@ class GLIGENBoxes(GroundedRecipe):
 
     def judged(self, images: Tensor, scenes: list[Scene]) -> dict[str, Tensor]:
         """IoU and names of things; those that were never grounded by themselves."""
-        table = box_table(images, scenes, recogniser())
+        table = box_table(images, scenes, recogniser_of_scenes())
         never = torch.tensor([placed.concept in NEVER_GROUNDED for scene in scenes for placed in scene.objects])
         return table | {f"{name}_never_grounded": values[never] for name, values in table.items()}
 
@@ -190,22 +181,7 @@ class GLIGENSemantic(GroundedRecipe):
     name, grounding = "gligen-semantic", "semantic"
 
 
-def mean_and_error(values: Tensor, name: str) -> dict[str, float]:
-    """The mean of values, and its standard error."""
-    if len(values) < 2:
-        return {}
-    return {name: round(values.mean().item(), 4), f"{name}_error": round((values.std() / len(values) ** 0.5).item(), 4)}
-
-
 def trainable_share(network: GroundedUNet) -> float:
     """The share of the numbers of a network that are not the base's."""
     weights = dict(network.named_parameters())
     return sum(weights[name].numel() for name in network.new) / sum(value.numel() for value in weights.values())
-
-
-def recogniser():
-    """The recogniser of scenes; None where it is not trained."""
-    try:
-        return load_network("scene-recogniser")
-    except NetworkError:
-        return None

@@ -85,10 +85,15 @@ class SDBase(LatentRecipe, GLIDEBase):
 
     def batch(self, n: int, generator: torch.Generator, images_seen: int = 0,
               split: str = "train") -> dict[str, Tensor]:
-        scenes, clip = self.scenes(n, generator, split, images_seen), self.clip.to(generator.device)
-        dropped = self.dropped(n, generator).tolist()
+        scenes = self.scenes(n, generator, split, images_seen)
+        text = self.read(scenes, generator)
+        return self.examples(scenes, generator) | text
+
+    def read(self, scenes: list[Scene], generator: torch.Generator) -> dict[str, Tensor]:
+        """The states of the scenes' captions, some of which are dropped."""
+        dropped = self.dropped(len(scenes), generator).tolist()
         captions = ["" if gone else scene.caption for gone, scene in zip(dropped, scenes)]
-        return self.examples(scenes, generator) | {"text": unclip.read(clip, captions)["states"]}
+        return {"text": unclip.read(self.clip.to(generator.device), captions)["states"]}
 
     def measures(self, network: LatentUNet) -> dict[str, float]:
         """The loss, and how true samples are to captions of each split, where the recogniser of scenes is trained."""
