@@ -22,14 +22,15 @@ OVERLAPPING, OVERLAP = 0.25, 0.35
 KINDS = ("boxes", "keypoints", "depth", "edges", "normals", "semantic")
 
 
-def relaid(scene: Scene, seed: int) -> Scene:
+def relaid(scene: Scene, seed: int, overlapping: float = OVERLAPPING) -> Scene:
     """The same things, style and background with other places and sizes, and a caption of its own.
 
-    A coarse scene of the course has few layouts; these are any. No held-out relation comes about.
+    A coarse scene of the course has few layouts; these are any. No held-out relation comes about. Things may overlap
+    with probability `overlapping`.
     """
     u = Random(seed).random
     while True:
-        most = OVERLAP if u() < OVERLAPPING else 0.0
+        most = OVERLAP if u() < overlapping else 0.0
         cells = [_cell(u, len(scene.objects)) for _ in scene.objects]
         if any(_overlap(one, other) > most for i, one in enumerate(cells) for other in cells[:i]):
             continue

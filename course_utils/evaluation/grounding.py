@@ -78,13 +78,14 @@ def agreement(kind: str, images: Tensor, scenes: Sequence[Scene], recogniser: Sc
     """How well images (B, 3, 128, 128) agree with the grounding that their scenes give, for each (B,):
 
     boxes: mean IoU. keypoints: mean distance to those of the found spots, in image sides, 1 where nothing was found.
-    depth: 1 if the thing in front is the right one, else 0; for scenes of two that overlap. edges: F1 with steep colour
-    changes, up to two pixels aside. normals: mean angle in degrees to those of found spots, where there is a thing.
-    semantic: mean IoU of the regions of each thing with the found spots of that name; needs the recogniser.
+    depth: IoU of what is nearer than the background with the found spots (`right_in_front` judges the order of things).
+    edges: F1 with steep colour changes, up to two pixels aside. normals: mean angle in degrees to those of found spots,
+    where there is a thing. semantic: mean IoU of the regions of each thing with the found spots of that name; needs the
+    recogniser.
     """
     if kind == "semantic":
         return _semantic(images, scenes, recogniser)
-    one = {"boxes": _boxes, "keypoints": _keypoints, "depth": _order, "edges": _edges, "normals": _normals}[kind]
+    one = {"boxes": _boxes, "keypoints": _keypoints, "depth": _nearer, "edges": _edges, "normals": _normals}[kind]
     return torch.tensor([one(image, scene) for image, scene in zip(images.cpu().float(), scenes)])
 
 
@@ -100,11 +101,24 @@ def _keypoints(image: Tensor, scene: Scene) -> float:
     return sum(gaps) / len(gaps)
 
 
-def _order(image: Tensor, scene: Scene) -> float:
-    """Where the scene and the same with the other thing in front differ: which of both is the image nearer to?"""
-    right, wrong, there = _ordered(scene, image.shape[-1])
-    gaps = [(image - other).abs().sum(0)[there].mean() for other in (right, wrong)]
-    return float(gaps[0] < gaps[1])
+def _nearer(image: Tensor, scene: Scene) -> float:
+    asked = (annotate(scene, image.shape[-1]).depth > 0).numpy()
+    found = np.any(found_spots(image)[0] or [np.zeros_like(asked)], axis=0)
+    return float((asked & found).sum() / (asked | found).sum())
+
+
+def right_in_front(images: Tensor, scenes: Sequence[Scene]) -> Tensor:
+    """For scenes of two things that overlap, (B,): 1 if the right one is in front, else 0.
+
+    Where the scene and the same with the other thing in front differ: which of both is the image (3, 128, 128) nearer
+    to?
+    """
+    found = []
+    for image, scene in zip(images.cpu().float(), scenes):
+        right, wrong, there = _ordered(scene, image.shape[-1])
+        gaps = [(image - other).abs().sum(0)[there].mean() for other in (right, wrong)]
+        found.append(float(gaps[0] < gaps[1]))
+    return torch.tensor(found)
 
 
 def _ordered(scene: Scene, size: int) -> tuple[Tensor, Tensor, Tensor]:

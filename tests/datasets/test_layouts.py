@@ -8,6 +8,7 @@ from course_utils.datasets.heldout import contains_held_out
 from course_utils.datasets.layouts import KINDS, relaid, told
 from course_utils.datasets.scenes import Scenes
 from course_utils.datasets.vocabulary import FAMILIAR
+from course_utils.evaluation.boxes import iou
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +62,14 @@ def test_boxes_have_names(scenes):
                                          for scene in scenes[:4]]
     with pytest.raises(ValueError, match="grounding"):
         told(scenes, "sounds")
+
+
+def test_more_scenes_overlap_where_more_may(scenes):
+    pairs = [scene for scene in scenes if len(scene.objects) == 2]
+
+    def share(overlapping):
+        boxes = [[placed.box for placed in relaid(scene, i, overlapping).objects] for i, scene in enumerate(pairs)]
+        return sum(iou(*two) > 0 for two in boxes) / len(boxes)
+
+    assert share(0.0) == 0
+    assert share(0.8) > share(0.25) + 0.1
