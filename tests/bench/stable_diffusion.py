@@ -19,7 +19,8 @@ relation, count (null: none to judge), distance and its error ("error"), and bes
     texture_of_originals, concept_again, style_again, ground_again, relation_again.
     budget: the same U-Net on pixels (factor 1) and on latents, each trained for four minutes of one core: a row after
     one, two and four quarters of the training (quarter), with factor, autoencoder, seed, parameters, images (seen so
-    far), minutes (of a core, so far). At most 128 pictures, not guided, of BUDGET_STEPS. In the record pixels were stopped after half of it.
+    far), minutes (of a core, so far). At most 128 pictures, not guided, of BUDGET_STEPS. In the record pixels were
+    stopped after half of it.
     captions: of the captions of the splits, at guidance scales and numbers of steps: scale, steps, split. Captions of
     the same kind, 256 of them, as 64 x 64: by 09 in glide.json, "cascade"; by 10 in imagen.json, "augmentation".
     order: the error of x0 under a caption with the things exchanged ("exchanged") or the opposite relation

@@ -153,6 +153,7 @@ class GLIGENKeypoints(GroundedRecipe):
     """Five keypoints of each thing, which say neither its name nor its kind."""
 
     name, grounding = "gligen-keypoints", "keypoints"
+    images = 20_000
 
     def covers(self, batch: dict[str, Tensor], places: Tensor) -> Tensor:
         near = (batch["points"][:, None] - places[None, :, None]).abs().amax(3) <= 0.5 / len(places) ** 0.5
@@ -188,6 +189,7 @@ class GLIGENSemantic(GroundedRecipe):
     """What each pixel belongs to."""
 
     name, grounding = "gligen-semantic", "semantic"
+    images = 20_000
 
 
 def trainable_share(network: GroundedUNet) -> float:
