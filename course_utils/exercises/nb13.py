@@ -31,7 +31,7 @@ def _decided(answer: dict) -> str | None:
     if answer["place"] != "boxes":
         return "In the first row the sentence says that the panda is on the left. Where is it?"
     if answer["thing"] != "boxes":
-        return "In the second row the sentence speaks of a panda and a castle. Which things are drawn?"
+        return "In the second row the sentence speaks of a panda and a house. Which things are drawn?"
     if answer["background"] != "sentence":
         return "No box says a word about the background. Who says pink?"
     return None
@@ -40,8 +40,8 @@ def _decided(answer: dict) -> str | None:
 FAULTS = Faults("bdac", {
     "a": "With x and y exchanged the layout is mirrored at the diagonal: what was one above the other now stands side "
          "by side.",
-    "b": "With exchanged phrases each frame holds a clean thing, but the other one.",
-    "c": "With all masks at 0 there are null tokens only: a clean image, as the sentence alone would have it.",
+    "b": "With exchanged phrases each frame holds a thing, but the other one.",
+    "c": "With all masks at 0 there are null tokens only: an image as the sentence alone would have it.",
     "d": "Half of each coordinate makes small boxes at the top left: what was drawn is there, the frames stay empty.",
 })
 # Of exercise 4
@@ -118,7 +118,7 @@ EXERCISES = [
         hints=("Where are the things: in the frames, side by side, small at the top left, or anywhere?",
                "In the run whose frames are filled, compare each thing with the name of its frame."),
         solution=f'faults = "{FAULTS.order}"',
-        means="All four images are clean, so the network is in order. Things in wrong places point to the input: order "
-              "and unit of the corners, order of the phrases, masks.",
+        means="Each run draws things, though not all of them well, so the network is in order. Things in wrong places "
+              "point to the input: order and unit of the corners, order of the phrases, masks.",
     ),
 ]

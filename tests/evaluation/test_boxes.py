@@ -40,3 +40,11 @@ def test_originals_keep_their_boxes_and_others_do_not():
     assert len(right) == 2 * len(scenes) and right.mean() > 0.85 and wrong.mean() < 0.65
     noisy = (images + 0.1 * torch.randn(images.shape, generator=torch.Generator().manual_seed(0))).clamp(-1, 1)
     assert box_scores(noisy, asked).mean() > 0.8
+
+
+def test_as_many_boxes_are_found_as_were_asked_for():
+    (image,) = render([Scene((), Ground("blue", "plain"), "flat", "")], 128)
+    asked = [(x, y, x + 0.25, y + 0.25) for x, y in ((0, 0), (0.35, 0), (0.7, 0), (0, 0.5), (0.5, 0.5))]
+    for left, top, right, bottom in asked:
+        image[:, round(128 * top) : round(128 * bottom), round(128 * left) : round(128 * right)] = 1
+    assert box_scores(image[None], [asked]).min() > 0.8
