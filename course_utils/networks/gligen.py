@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -55,11 +55,9 @@ class GroundedUNet(LatentUNet):
             self.unet.position_net = MapTokens(self.text_dim, *MAPS[grounding])
             self.beside = MapBeside(*MAPS[grounding])
             self.unet.conv_in = Widened(self.unet.conv_in, BESIDE)
-        self.new = frozenset(self.state_dict()) - frozenset(frozen.state_dict())
+        keep_new_alone(self, frozenset(self.state_dict()) - frozenset(frozen.state_dict()))
         for name, weight in self.named_parameters():
             weight.requires_grad_(name in self.new)
-        self.register_state_dict_post_hook(_without_base)
-        self.register_load_state_dict_post_hook(_base_is_there)
 
     def forward(self, xt: Tensor, t: Tensor | float, *, text: Tensor, **grounding: Tensor) -> Tensor:
         xt = self.checked(xt, text)
@@ -97,13 +95,14 @@ class GroundedUNet(LatentUNet):
         places, places + tokens), sums of 1."""
         seen: list[Tensor] = []
 
-        def watch(attention: nn.Module, given: tuple[Tensor]) -> None:
+        def watch(attention: nn.Module, given: tuple[Tensor], options: dict[str, Tensor]) -> None:
             hidden, places = given[0], (self.size // 2) ** 2
             query, key = attention.to_q(hidden[:, :places]), attention.to_k(hidden)
             query, key = (x.unflatten(2, (attention.heads, -1)).transpose(1, 2) for x in (query, key))
-            seen.append((attention.scale * query @ key.mT).float().softmax(-1))
+            scores = attention.scale * query @ key.mT + options.get("attention_mask", query.new_zeros(1, 1, 1))[:, None]
+            seen.append(scores.float().softmax(-1))
 
-        hooks = [fuser.attn.register_forward_pre_hook(watch) for fuser in self.fusers()]
+        hooks = [fuser.attn.register_forward_pre_hook(watch, with_kwargs=True) for fuser in self.fusers()]
         try:
             yield seen
         finally:
@@ -125,13 +124,20 @@ class GroundedUNet(LatentUNet):
         return super().plain()
 
 
-def _without_base(network: GroundedUNet, weights: dict[str, Tensor], prefix: str, metadata) -> None:
+def keep_new_alone(network: nn.Module, new: Iterable[str]) -> None:
+    """From here on the state dict holds the weights named here, `network.new`; the others are the base's."""
+    network.new = frozenset(new)
+    network.register_state_dict_post_hook(_without_base)
+    network.register_load_state_dict_post_hook(_base_is_there)
+
+
+def _without_base(network: nn.Module, weights: dict[str, Tensor], prefix: str, metadata) -> None:
     for name in [name for name in weights if name.startswith(prefix)]:
         if name.removeprefix(prefix) not in network.new:
             del weights[name]
 
 
-def _base_is_there(network: GroundedUNet, found) -> None:
+def _base_is_there(network: nn.Module, found) -> None:
     wanted = tuple(f".{name}" for name in network.new)
     found.missing_keys[:] = [name for name in found.missing_keys if f".{name}".endswith(wanted)]
 

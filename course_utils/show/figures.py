@@ -101,7 +101,7 @@ def images(batch, caption: str, alt: str, titles=None, columns: int | None = Non
             if i < len(titles):
                 axis.set_title(titles[i], fontsize=9.5, pad=3)
             for name, corners in boxes[i] if boxes else ():
-                _frame(axis, name, corners, image.shape)
+                draw_box(axis, name, corners, image.shape)
             if labels and column == 0:
                 where = {"transform": axis.transAxes, "ha": "right", "va": "center"}
                 axis.text(-0.05, 0.5, labels[row], rotation=90, fontsize=9.5, **where)
@@ -183,7 +183,7 @@ def sizes(x: Tensor) -> str:
     return " x ".join(map(str, (*x.shape[1:], len(x))))
 
 
-def _frame(axis, name: str, corners, shape) -> None:
+def draw_box(axis, name: str, corners, shape) -> None:
     """Draw a named bounding box (left, top, right, bottom) in [0, 1] on an image of this shape."""
     left, top, right, bottom = (value * shape[-1 - i % 2] - 0.5 for i, value in enumerate(corners))
     for colour, width in (("white", 3.5), ("black", 1.5)):

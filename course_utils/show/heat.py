@@ -8,15 +8,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from course_utils.show.figures import COLOURS, WIDTH, figure, plt, styled
+from course_utils.show.figures import COLOURS, WIDTH, draw_box, figure, plt, styled
 
 
 def heat(maps, caption: str, alt: str, over=None, titles=None, labels=None, columns: int | None = None,
-         marks=None, photo: bool = True, side: float = 1.5) -> None:
+         marks=None, photo: bool = True, side: float = 1.5, boxes=None) -> None:
     """A grid of non-negative maps (N, h, w), each scaled by its own maximum, blue (0) to yellow (maximum).
 
     `over` (N, 1 or 3, H, W) in [-1, 1]: images on which the maps are overlaid in orange; `marks` holds for each map
-    a (row, column) to be framed in blue, or None; `labels` name the rows. `side`: of one map, at most, in inches.
+    a (row, column) to be framed in blue, or None; `labels` name the rows; `boxes` are drawn as in `images`.
+    `side`: of one map, at most, in inches.
     """
     columns = columns or len(maps)
     rows, margin = math.ceil(len(maps) / columns), 0.3 * bool(labels)
@@ -36,6 +37,8 @@ def heat(maps, caption: str, alt: str, over=None, titles=None, labels=None, colu
                 axis.set_title(titles[i], fontsize=9.5, pad=3)
             if marks and marks[i] is not None:
                 _frame(axis, *marks[i], size=(over[i] if over is not None else one).shape[-1] / one.shape[-1])
+            for name, corners in boxes[i] if boxes else ():
+                draw_box(axis, name, corners, (one if over is None else over[i]).shape)
             if labels and column == 0:
                 where = {"transform": axis.transAxes, "ha": "right", "va": "center"}
                 axis.text(-0.05, 0.5, labels[row], rotation=90, fontsize=9.5, **where)

@@ -8,6 +8,8 @@ stay the same. NAME_error is a standard error. Scenes are those of evaluation.gr
     tau: over the share of steps with boxes: iou of asked boxes with found ones; named: whether the recogniser finds the
     asked thing in its box, among 98; distance: of what the recogniser's body sees to other real scenes of the same
     kind. tau 0 is the base without grounding.
+    own: the same at three shares, for scenes as the base was trained on them, which are not laid out anew; "real" holds
+    what their originals get.
     open_set: iou and named of one thing in one box, by whether training ever grounded it ("never", "grounded"), with
     and without a caption, and of the base with the caption alone (grounded: false).
     groundings: agreement with each grounding (evaluation.grounding.agreement), of the base without it, and of
@@ -43,7 +45,7 @@ from course_utils.networks.gligen import GROUNDINGS
 from course_utils.systems import gligen
 from course_utils.training.recipes.autoencoder import parts as in_parts
 from course_utils.training.recipes.gligen import NEVER_GROUNDED, GLIGENBoxes
-from tests.bench.glide import Judge, Record, arguments, prints
+from tests.bench.glide import Judge, Record, arguments, prints, scenes
 
 SIZE, STEPS = 128, {"gligen": 25}
 TAUS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -98,6 +100,17 @@ def tau(record: Record, judge: Judge, given) -> None:
         if not record.has("tau", networks, tau=share):
             made = drawn(ours, "boxes", tau=share)
             record.add("tau", {"tau": share, "networks": networks} | box_row(judge, made, ours)
+                       | distance(judge, made, other))
+
+
+def own(record: Record, judge: Judge, given) -> None:
+    ours, others = scenes("test", judge.pictures)
+    other = render(others, SIZE)
+    for share in ("real", 0.0, 0.4, 1.0):
+        networks = prints("sd-base", "gligen-boxes")
+        if not record.has("own", networks, tau=share):
+            made = render(ours, SIZE) if share == "real" else drawn(ours, "boxes", tau=share)
+            record.add("own", {"tau": share, "networks": networks} | box_row(judge, made, ours)
                        | distance(judge, made, other))
 
 
@@ -194,8 +207,8 @@ def learning(record: Record, judge: Judge, given) -> None:
 
 
 def main() -> None:
-    every = {part.__name__: part for part in (tau, open_set, groundings, together, inpaint, learning)}
-    given = arguments(__doc__, "gligen", every, list(every)[:5], pictures=128,
+    every = {part.__name__: part for part in (tau, own, open_set, groundings, together, inpaint, learning)}
+    given = arguments(__doc__, "gligen", every, list(every)[:6], pictures=128,
                       states="a folder of states of the training of gligen-boxes")
     record, judge = Record(given.output, given.pictures, STEPS), Judge(given.pictures)
     for name in given.parts:

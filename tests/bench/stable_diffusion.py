@@ -3,8 +3,8 @@
     python -m tests.bench.stable_diffusion [--pictures 128] [--parts reconstruction captions order terminal ...]
 
 Notebook 12 draws the file. Each row is written as soon as it is measured, and kept as long as the networks it is about
-stay the same. About an hour on one thread; with `--pictures 8` a few minutes, for trying it out. The part `budget`
-trains as well, twenty minutes more.
+stay the same. About an hour on one thread; with `--pictures 8` a few minutes, for trying it out. The parts
+`budget` and `flow` train as well, twenty minutes and an hour more.
 
 The recogniser of 09 sees images of 128 x 128 made small to 64 x 64. NAME_error is the standard error of a share or a
 mean. Wherever images were drawn from captions a row holds, as in tests/bench/glide.py, concept, style, ground,
@@ -35,6 +35,11 @@ relation, count (null: none to judge), distance and its error ("error"), and bes
     steps; n images. brightness: the mean of the images in 0..255; brightness_std: between images, good to about
     1 / sqrt(2 n) of itself; real, real_std: of the real scenes whose captions they are; gap: the mean difference to
     these, with gap_error; signal: sqrt(abar) at the first step.
+    few: the captions of the test split in few steps: method, steps, evals (calls of the U-Net for an image; guidance
+    makes two of each step). Methods: "ddim" and "dpmpp" (DPM-Solver++ 2M) as the course has them, "straight" (Euler's
+    method on the straight path of flow matching: the same network, told the same noise levels) and "student"
+    (sd-few-steps, which needs no guidance).
+    flow: the same of two short trainings, from random weights: training "sd-usual" and "sd-flow", steps.
     layout: boxes kept, by what was asked for: by "count" (1, 2, 3) or by "size" (the larger side of the box, least and
     most): n boxes, iou and its error, chance (in the image of another layout), originals (in
     the real scene).
@@ -56,13 +61,14 @@ from course_utils import measure, runtime
 from course_utils.datasets.grounds import COLOURS
 from course_utils.datasets.scenes import Scene, Scenes
 from course_utils.datasets.vocabulary import FAMILIAR, said
-from course_utils.diffusion import NoiseSchedule, ddim
+from course_utils.diffusion import NoiseSchedule, ddim, dpmpp
 from course_utils.evaluation.boxes import box_scores
 from course_utils.evaluation.scenes import evaluate, evaluation_scenes, render
 from course_utils.networks import load_network, training_record
 from course_utils.systems import glide, imagen, stable_diffusion
 from course_utils.systems.stable_diffusion import SCHEDULE, StableDiffusion, Trailing
 from course_utils.training import find, recorded, train
+from course_utils.training.recipes.few_steps import flow_samples
 from course_utils.training.run import Run
 from tests.bench.glide import SPLITS, Judge, Record, arguments, captions, prints, scenes
 from tests.bench.steps import fingerprint
@@ -82,6 +88,7 @@ STARTS = ("cosine", "scaled-linear", "scaled-linear, true", "rescaled")
 # No caption, at more steps too; a dark and a light ground
 GROUNDS = (("", 25), ("", 100), ("navy", 25), ("yellow", 25))
 SIZES = (0.0, 0.35, 0.45, 0.6, 1.0)
+FEW = (1, 2, 4, 10, 25)
 NETWORKS = ("sd-base", "sd-decoder", "clip")
 small = partial(avg_pool2d, kernel_size=2)
 
@@ -287,6 +294,49 @@ def terminal(record: Record, judge: LargeJudge) -> None:
                    | {"networks": prints(*NETWORKS)})
 
 
+def straight() -> NoiseSchedule:
+    """The noise levels of xt = (1 - t) x0 + t eps at t = 1/T ... 1, scaled to a variance of one."""
+    t = torch.arange(1, SCHEDULE.T + 1, dtype=torch.float64) / SCHEDULE.T
+    abar = ((1 - t) ** 2 / ((1 - t) ** 2 + t**2)).clamp(min=SCHEDULE.abar[-1])
+    return Trailing(1 - abar / torch.cat([torch.ones(1, dtype=abar.dtype), abar[:-1]]))
+
+
+def few(record: Record, judge: LargeJudge) -> None:
+    """In few steps, by each method. One of Euler's on the straight path is one of ddim between its noise levels."""
+    asked, base, path = captions(scenes("test", judge.pictures)[0]), system(), straight()
+    student = StableDiffusion(load_network("sd-few-steps").merged().to(runtime.device()), base.autoencoder, base.clip)
+    on_line = StableDiffusion(SameNoise(base.network, path).to(runtime.device()), base.autoencoder, base.clip, path)
+    methods = {"ddim": (base, RECOMMENDED, ddim, FEW), "dpmpp": (base, RECOMMENDED, dpmpp, FEW),
+               "straight": (on_line, RECOMMENDED, ddim, FEW), "student": (student, 1.0, ddim, (1, 2, 4))}
+    for method, (sd, scale, sampler, numbers) in methods.items():
+        networks = prints("sd-few-steps" if method == "student" else "sd-base", "sd-decoder", "clip")
+        for count in numbers:
+            if not record.has("few", networks, method=method, steps=count):
+                made = torch.cat([sd.sample(asked[i : i + 32], scale, count, seed=i, sampler=sampler).cpu()
+                                  for i in range(0, len(asked), 32)])
+                record.add("few", {"method": method, "steps": count, "evals": count * (2 if scale > 1 else 1)}
+                           | judge.row(made, "test") | {"networks": networks})
+
+
+def flow(record: Record, judge: LargeJudge) -> None:
+    """Flow matching and the usual training, for as many images; trained here where they are not."""
+    asked = captions(scenes("test", judge.pictures)[0])
+    for name in ("sd-usual", "sd-flow"):
+        folder = runtime.data_dir() / "runs" / name
+        if not (folder / "checkpoint").is_dir():
+            train(find(name), folder=folder, progress=False, again=True)
+        told, network = training_record(folder / "checkpoint"), load_network(folder / "checkpoint")
+        sd = StableDiffusion(network.to(runtime.device()), system().autoencoder, system().clip)
+        draw = flow_samples if name == "sd-flow" else StableDiffusion.sample
+        for count in FEW:
+            if not record.has("flow", fingerprint(folder / "checkpoint"), training=name, steps=count):
+                made = torch.cat([draw(sd, asked[i : i + 32], RECOMMENDED, count, i).cpu()
+                                  for i in range(0, len(asked), 32)])
+                record.add("flow", {"training": name, "steps": count, "images": told["images"],
+                                    "seconds": told["seconds"]} | judge.row(made, "test")
+                           | {"networks": fingerprint(folder / "checkpoint")})
+
+
 def with_ground(colour: str, count: int) -> list[Scene]:
     """Test scenes on a ground of this colour, or of any for ""."""
     assert colour in ("", *COLOURS)
@@ -325,12 +375,13 @@ def layout(record: Record, judge: LargeJudge) -> None:
 
 def main() -> None:
     parts = {"reconstruction": reconstruction, "captions": captions_of} | {
-        part.__name__: part for part in (order, terminal, seconds, layout, budget)}
-    given = arguments(__doc__, "stable_diffusion", parts, list(parts)[:5], pictures=128)
+        part.__name__: part for part in (order, terminal, seconds, layout, few, budget, flow)}
+    given = arguments(__doc__, "stable_diffusion", parts, list(parts)[:7], pictures=128)
     record = Record(given.output, given.pictures, {"captions": STEPS, "budget": BUDGET_STEPS})
     judge = LargeJudge(given.pictures)
     real(record, judge)
     for part in given.parts:
+        record.all.setdefault(part, [])
         parts[part](record, judge)
 
 

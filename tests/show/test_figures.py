@@ -25,6 +25,8 @@ CALLS = {
                                        "alt"),
     "points": lambda: show.points({"a": torch.rand(9, 2), "b": torch.rand(4, 2)}, "caption", "alt"),
     "arrows": lambda: show.arrows({"a": (torch.rand(9, 2), torch.rand(9, 2))}, torch.rand(9, 2), "caption", "alt"),
+    "heat": lambda: show.heat(torch.rand(2, 4, 4), "caption", "alt", over=torch.zeros(2, 3, 8, 8), titles=["a", "b"],
+                              boxes=[[("cat", (0.1, 0.2, 0.5, 0.6))], []]),
     "curves": lambda: show.curves([1, 2], {"a": [1, 2]}, "caption", "alt", xlabel="x", ylabel="y", yscale="log"),
 }
 

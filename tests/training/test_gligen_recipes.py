@@ -92,3 +92,23 @@ def test_the_checkpoint_obeys_boxes():
     made, free = (box_table(system.sample(prompts, steps=10, tau=tau, boxes=boxes).cpu(), scenes)["iou"].mean()
                   for tau in (1.0, 0.0))
     assert made > 0.55 and made > free + 0.1
+
+
+@pytest.mark.parametrize("name", [f"gligen-{kind}" for kind in ("short", "numbers", "cross", "not-shown", "closed")])
+def test_each_variant_differs_in_one_thing(name, monkeypatch, batch):
+    base = alive(LatentUNet(widths=[32, 64]))
+    monkeypatch.setattr("course_utils.networks.gligen.load_network", lambda name: base)
+    recipe, given = find(name), {key: value[:4] for key, value in batch[1].items()}
+    network = recipe.network()
+    assert recipe.images == find("gligen-short").images
+    recipe.loss(network, given).mean().backward()
+    moved = {name for name, weight in network.named_parameters() if weight.grad is not None}
+    assert moved == network.new == set(network.state_dict())
+    with network.watched() as seen, torch.no_grad():
+        network(given["xt"], given["t"], text=given["text"],
+                **{key: given[key] for key in ("boxes", "positive_embeddings", "masks")})
+    on_places = seen[0][..., :64].sum(-1)
+    assert (on_places == 0).all() if name == "gligen-cross" else (on_places > 0.5).all()
+    assert (network.fusers()[0].alpha_attn == 0) == (name == "gligen-closed")
+    assert (recipe.look == 0) == (name in ("gligen-not-shown", "gligen-closed"))
+    assert any("embed." in key for key in network.new) == (name == "gligen-numbers")

@@ -177,12 +177,14 @@ class GLIGENEdges(GroundedRecipe):
     """Contours and lines inside things."""
 
     name, grounding = "gligen-edges", "edges"
+    images = 24_000
 
 
 class GLIGENNormals(GroundedRecipe):
     """The direction in which each point of a surface looks."""
 
     name, grounding = "gligen-normals", "normals"
+    images = 24_000
 
 
 class GLIGENSemantic(GroundedRecipe):
