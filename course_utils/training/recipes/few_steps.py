@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from course_utils.networks import LatentUNet, LowRankUNet, load_network
 from course_utils.runtime import seeded
 from course_utils.systems import stable_diffusion, unclip
-from course_utils.systems.model import Model, noised
+from course_utils.systems.model import Model
 from course_utils.training.recipes.autoencoder import encoded, parts
 from course_utils.training.recipes.glide import SceneRecipe
 from course_utils.training.recipes.stable_diffusion import SDBase
@@ -77,9 +77,6 @@ class Usual(SDBase):
     def measures(self, network: LatentUNet) -> dict[str, float]:
         """The loss alone: tests/bench/stable_diffusion.py compares samples."""
         return SceneRecipe.measures(self, network)
-
-    def examples(self, scenes, generator: torch.Generator) -> dict[str, Tensor]:
-        return noised(encoded(self.autoencoder.to(generator.device), scenes).to(generator.device), generator)
 
 
 class Flow(Usual):

@@ -153,7 +153,7 @@ class GLIGENKeypoints(GroundedRecipe):
     """Five keypoints of each thing, which say neither its name nor its kind."""
 
     name, grounding = "gligen-keypoints", "keypoints"
-    images = 20_000
+    images = 44_000
 
     def covers(self, batch: dict[str, Tensor], places: Tensor) -> Tensor:
         near = (batch["points"][:, None] - places[None, :, None]).abs().amax(3) <= 0.5 / len(places) ** 0.5
@@ -184,14 +184,14 @@ class GLIGENNormals(GroundedRecipe):
     """The direction in which each point of a surface looks."""
 
     name, grounding = "gligen-normals", "normals"
-    images = 24_000
+    images = 48_000
 
 
 class GLIGENSemantic(GroundedRecipe):
     """What each pixel belongs to."""
 
     name, grounding = "gligen-semantic", "semantic"
-    images = 20_000
+    images = 44_000
 
 
 def trainable_share(network: GroundedUNet) -> float:
