@@ -12,14 +12,13 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from course_utils.networks.checkpoints import load_network
-from course_utils.networks.latent_unet import LatentUNet
+from course_utils.networks.latent_unet import FREQUENCIES, LatentUNet, fourier
 
 # Each map: its channels, and how many labels it has if its one channel holds labels
 MAPS = {"depth": (1, 0), "edges": (1, 0), "normals": (3, 0), "semantic": (1, 99)}
 GROUNDINGS = ("boxes", "keypoints", *MAPS)
 # Things of a scene at most, and keypoints of each: top, bottom, left and right end, centre
 THINGS, POINTS = 3, 5
-FREQUENCIES = 8
 # Of a map beside the latents
 BESIDE = 8
 
@@ -214,12 +213,6 @@ class Given(nn.Module):
 
     def forward(self, tokens: list[Tensor]) -> list[Tensor]:
         return tokens
-
-
-def fourier(x: Tensor, frequencies: int = FREQUENCIES) -> Tensor:
-    """Numbers (..., n) in [0, 1] as sines and cosines of 100^(k/8) x, k = 0..7: (..., 2 * frequencies * n)."""
-    waves = x[..., None] * 100 ** (torch.arange(frequencies, device=x.device) / frequencies)
-    return torch.cat([waves.sin(), waves.cos()], dim=-1).flatten(-2)
 
 
 class KeypointTokens(nn.Module):

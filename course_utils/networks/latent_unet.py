@@ -11,6 +11,7 @@ from torch import Tensor
 from course_utils.networks.text import PAD, TextEncoder
 from course_utils.networks.weights import Network
 
+FREQUENCIES = 8
 # Objects, each a class and its box (left, top, right, bottom) in [0, 1]
 Layout = Sequence[tuple[int, Sequence[float]]]
 
@@ -104,7 +105,8 @@ class LayoutTokenizer:
 class LayoutUNet(Network):
     """The same for a layout in place of a text: `network(xt, t, tokens=...)`, tokens (B, 9) of `network.tokenizer`.
 
-    A transformer that is trained with the U-Net reads the tokens. classes: how many there are. unet: options of the
+    A transformer that is trained with the U-Net reads the tokens; the embeddings of places begin as Fourier features,
+    so that neighbours are alike. classes: how many there are. unet: options of the
     LatentUNet. Source: Rombach et al. 2022, section 4.3.2.
     """
 
@@ -113,7 +115,18 @@ class LayoutUNet(Network):
         self.tokenizer = LayoutTokenizer(classes)
         self.layout = TextEncoder(len(self.tokenizer), 3 * self.tokenizer.objects, width, layers)
         self.unet = LatentUNet(**(unet or {}) | {"text_dim": width})
+        along = torch.linspace(0, 1, self.tokenizer.places)
+        waves = fourier(torch.cartesian_prod(along, along))
+        with torch.no_grad():
+            mixed = waves @ torch.nn.init.orthogonal_(torch.empty(width, waves.shape[1])).T
+            self.layout.words.weight[1 : 1 + len(mixed)] = mixed
         self.channels, self.size, self.predicts = self.unet.channels, self.unet.size, self.unet.predicts
 
     def forward(self, xt: Tensor, t: Tensor | float, *, tokens: Tensor) -> Tensor:
         return self.unet(xt, t, text=self.layout(tokens)[0])
+
+
+def fourier(x: Tensor, frequencies: int = FREQUENCIES) -> Tensor:
+    """Numbers (..., n) in [0, 1] as sines and cosines of 100^(k/8) x, k = 0..7: (..., 2 * frequencies * n)."""
+    waves = x[..., None] * 100 ** (torch.arange(frequencies, device=x.device) / frequencies)
+    return torch.cat([waves.sin(), waves.cos()], dim=-1).flatten(-2)

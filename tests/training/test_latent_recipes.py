@@ -6,10 +6,10 @@ import torch
 from course_utils.datasets.vocabulary import FAMILIAR
 from course_utils.evaluation.scenes import evaluation_scenes, render
 from course_utils.measure import psnr
-from course_utils.networks import Autoencoder, LatentUNet, LayoutTokenizer, load_network, training_record
+from course_utils.networks import Autoencoder, LatentUNet, LayoutTokenizer, LayoutUNet, load_network, training_record
 from course_utils.runtime import seeded
 from course_utils.training.recipes.autoencoder import CROP, SDAutoencoder, SDDecoder, encoded, returned, seen_again
-from course_utils.training.recipes.stable_diffusion import SDBase, SDLayout
+from course_utils.training.recipes.stable_diffusion import SDBase, SDLayout, attending, covers
 
 pytestmark = pytest.mark.usefixtures("plain_precision")
 
@@ -128,7 +128,7 @@ def test_captions_and_latents_belong_together():
 
 def test_layouts_are_sets_of_what_the_scene_shows():
     recipe = SDLayout()
-    batch, scenes = recipe.batch(60, seeded(3)), recipe.scenes(60, seeded(3))
+    batch, scenes = recipe.batch(60, seeded(3), split="test"), recipe.scenes(60, seeded(3), "test")
     rows, as_drawn = batch["tokens"].view(60, 3, 3), LayoutTokenizer(len(FAMILIAR))(recipe.asked(scenes)).view(60, 3, 3)
     empty = [not row.any() for row in rows]
     assert 0 < sum(empty) < 15
@@ -145,3 +145,39 @@ def test_a_layout_goes_on_from_the_base(monkeypatch):
     xt, text = torch.randn(2, 8, 16, 16), torch.randn(2, 9, 128)
     assert torch.equal(network.unet(xt, 5, text=text), base(xt, 5, text=text))
     assert len(network.tokenizer) > len(FAMILIAR) and network.unet.unet.conv_out.weight.requires_grad
+
+
+def test_half_of_the_layouts_are_new():
+    recipe = SDLayout()
+    tokens, usual = recipe.batch(60, seeded(3))["tokens"], recipe.scenes(60, seeded(3))
+    as_drawn = LayoutTokenizer(len(FAMILIAR))(recipe.asked(usual)).view(60, 3, 3)
+    same = sum(sorted(row) == sorted(drawn) for row, drawn in zip(tokens.view(60, 3, 3).tolist(), as_drawn.tolist()))
+    assert 15 < same < 45
+
+
+def test_places_that_are_near_begin_alike():
+    words = LayoutUNet(48, unet={"widths": [32, 64]}).layout.words.weight
+    places = torch.nn.functional.normalize(words[1:1025], dim=1).view(32, 32, -1)
+    near, far = (places[:-1] * places[1:]).sum(-1), (places[0] * places[-1]).sum(-1)
+    assert near.mean() > far.mean() + 0.2
+
+
+def test_in_a_box_the_tokens_of_its_object_are_to_be_attended_to():
+    found = covers([[(3, (0.0, 0.0, 0.5, 0.25)), (5, (0.5, 0.5, 1.0, 1.0))], []], 9).unflatten(1, (8, 8))
+    assert torch.equal(found[0, :, :, 0], found[0, :, :, 2]) and not found[1].any() and not found[..., 6:].any()
+    assert found[0, :2, :4, 0].all() and found[0, :, :, 0].sum() == 8
+    assert found[0, 4:, 4:, 3].all() and found[0, :, :, 3].sum() == 16
+
+
+def test_attention_is_shown_in_the_training_of_layouts():
+    recipe = SDLayout()
+    given = recipe.batch(8, seeded(4))
+    assert given["covers"].any() and "covers" not in recipe.batch(8, seeded(4), split="test")
+    network = load_network("sd-layout").requires_grad_(True)
+    with attending(network) as seen:
+        plain = recipe.loss(network, {name: value for name, value in given.items() if name != "covers"})
+    assert len(seen) == 4 and all(torch.allclose(each.sum(2), torch.ones(8, 64), atol=1e-5) for each in seen)
+    shown = recipe.loss(network, given)
+    assert "covers" in given and (shown > plain).all(), "no attention is all right"
+    shown.mean().backward()
+    assert network.layout.words.weight.grad.any()
