@@ -6,12 +6,11 @@ from typing import Any
 
 from torch import Tensor
 
-from course_utils.networks.checkpoints import load_network
-from course_utils.networks.gligen import MAPS, keep_new_alone
-from course_utils.networks.latent_unet import LatentUNet
+from course_utils.networks.frozen_base import FrozenBase
+from course_utils.networks.gligen import MAPS
 
 
-class ControlledUNet(LatentUNet):
+class ControlledUNet(FrozenBase):
     """A LatentUNet that is also told a map: `network(xt, t, text=..., image=..., masks=...)` -> like xt.
 
     grounding: one of MAPS of one channel of grey levels; image (B, 1, 64, 64), masks (B, 1), 0 where there is none, and
@@ -27,16 +26,13 @@ class ControlledUNet(LatentUNet):
 
         if MAPS.get(grounding) != (1, 0):
             raise ValueError(f"grounding must be depth or edges; got {grounding!r}.")
-        frozen = load_network(base) if base else LatentUNet(**unet or {})
-        super().__init__(**frozen.options)
+        super().__init__(base, unet)
         self.grounding, self.groundings = grounding, (grounding,)
-        self.unet.load_state_dict(frozen.unet.state_dict())
-        self.requires_grad_(False)
         # Two of three levels halve the map, from 64 to the latents' 16
         self.control = quickened(ControlNetModel.from_unet(
             self.unet, conditioning_channels=1, conditioning_embedding_out_channels=(16, 32, 64)))
         self.control.set_attn_processor(AttnProcessor())
-        keep_new_alone(self, [name for name in self.state_dict() if name.startswith("control.")])
+        self.keep([name for name in self.state_dict() if name.startswith("control.")])
 
     def forward(self, xt: Tensor, t: Tensor | float, *, text: Tensor, image: Tensor | None = None,
                 masks: Tensor | None = None) -> Tensor:

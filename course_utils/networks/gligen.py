@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from course_utils.networks.checkpoints import load_network
-from course_utils.networks.latent_unet import FREQUENCIES, LatentUNet, fourier
+from course_utils.networks.frozen_base import FrozenBase
+from course_utils.networks.latent_unet import FREQUENCIES, attention_weights, fourier, watching
 
 # Each map: its channels, and how many labels it has if its one channel holds labels
 MAPS = {"depth": (1, 0), "edges": (1, 0), "normals": (3, 0), "semantic": (1, 99)}
@@ -23,7 +23,7 @@ THINGS, POINTS = 3, 5
 BESIDE = 8
 
 
-class GroundedUNet(LatentUNet):
+class GroundedUNet(FrozenBase):
     """A LatentUNet that is also told what stands where: `network(xt, t, text=..., **grounding)` -> like xt.
 
     grounding: one of GROUNDINGS; it says which tensors a call takes. Without any the network is the base.
@@ -44,19 +44,15 @@ class GroundedUNet(LatentUNet):
     def __init__(self, grounding: str = "boxes", base: str | None = "sd-base", unet: dict[str, Any] | None = None):
         if grounding not in GROUNDINGS:
             raise ValueError(f"grounding must be one of {', '.join(GROUNDINGS)}; got {grounding!r}.")
-        frozen = load_network(base) if base else LatentUNet(**unet or {})
-        super().__init__(**frozen.options)
+        super().__init__(base, unet)
         self.grounding, self.beside = grounding, None
-        self.unet.load_state_dict(frozen.unet.state_dict(), strict=False)
         if grounding == "keypoints":
             self.unet.position_net = KeypointTokens(self.text_dim)
         elif grounding in MAPS:
             self.unet.position_net = MapTokens(self.text_dim, *MAPS[grounding])
             self.beside = MapBeside(*MAPS[grounding])
             self.unet.conv_in = Widened(self.unet.conv_in, BESIDE)
-        keep_new_alone(self, frozenset(self.state_dict()) - frozenset(frozen.state_dict()))
-        for name, weight in self.named_parameters():
-            weight.requires_grad_(name in self.new)
+        self.keep(frozenset(self.state_dict()) - self.base_names)
 
     def forward(self, xt: Tensor, t: Tensor | float, *, text: Tensor, **grounding: Tensor) -> Tensor:
         xt = self.checked(xt, text)
@@ -88,25 +84,12 @@ class GroundedUNet(LatentUNet):
         """The new layer of each transformer block."""
         return [part.fuser for part in self.unet.modules() if hasattr(part, "fuser")]
 
-    @contextlib.contextmanager
-    def watched(self) -> Iterator[list[Tensor]]:
+    def watched(self) -> AbstractContextManager[list[Tensor]]:
         """Within the block each call leaves here, for each transformer block, what its places attend to: (B, heads,
         places, places + tokens), sums of 1."""
-        seen: list[Tensor] = []
-
-        def watch(attention: nn.Module, given: tuple[Tensor], options: dict[str, Tensor]) -> None:
-            hidden, places = given[0], (self.size // 2) ** 2
-            query, key = attention.to_q(hidden[:, :places]), attention.to_k(hidden)
-            query, key = (x.unflatten(2, (attention.heads, -1)).transpose(1, 2) for x in (query, key))
-            scores = attention.scale * query @ key.mT + options.get("attention_mask", query.new_zeros(1, 1, 1))[:, None]
-            seen.append(scores.float().softmax(-1))
-
-        hooks = [fuser.attn.register_forward_pre_hook(watch, with_kwargs=True) for fuser in self.fusers()]
-        try:
-            yield seen
-        finally:
-            for hook in hooks:
-                hook.remove()
+        places = (self.size // 2) ** 2
+        return watching([fuser.attn for fuser in self.fusers()], lambda attention, hidden, attention_mask=None:
+                        attention_weights(attention, hidden[:, :places], hidden, attention_mask))
 
     @property
     def groundings(self) -> tuple[str, ...]:
@@ -121,24 +104,6 @@ class GroundedUNet(LatentUNet):
         if self.grounding != "boxes":
             raise ValueError(f"diffusers grounds in boxes alone; this network's grounding is {self.grounding}.")
         return super().plain()
-
-
-def keep_new_alone(network: nn.Module, new: Iterable[str]) -> None:
-    """From here on the state dict holds the weights named here, `network.new`; the others are the base's."""
-    network.new = frozenset(new)
-    network.register_state_dict_post_hook(_without_base)
-    network.register_load_state_dict_post_hook(_base_is_there)
-
-
-def _without_base(network: nn.Module, weights: dict[str, Tensor], prefix: str, metadata) -> None:
-    for name in [name for name in weights if name.startswith(prefix)]:
-        if name.removeprefix(prefix) not in network.new:
-            del weights[name]
-
-
-def _base_is_there(network: nn.Module, found) -> None:
-    wanted = tuple(f".{name}" for name in network.new)
-    found.missing_keys[:] = [name for name in found.missing_keys if f".{name}".endswith(wanted)]
 
 
 class Widened(nn.Conv2d):

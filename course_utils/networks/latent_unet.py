@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_utils.networks.text import PAD, TextEncoder
 from course_utils.networks.weights import Network
@@ -106,8 +107,8 @@ class LayoutUNet(Network):
     """The same for a layout in place of a text: `network(xt, t, tokens=...)`, tokens (B, 9) of `network.tokenizer`.
 
     A transformer that is trained with the U-Net reads the tokens; the embeddings of places begin as Fourier features,
-    so that neighbours are alike. classes: how many there are. unet: options of the
-    LatentUNet. Source: Rombach et al. 2022, section 4.3.2.
+    so that neighbours are alike. classes: how many there are. unet: options of the LatentUNet. Source: Rombach et al.
+    2022, section 4.3.2.
     """
 
     def __init__(self, classes: int, width: int = 128, layers: int = 3, unet: dict[str, Any] | None = None):
@@ -124,6 +125,38 @@ class LayoutUNet(Network):
 
     def forward(self, xt: Tensor, t: Tensor | float, *, tokens: Tensor) -> Tensor:
         return self.unet(xt, t, text=self.layout(tokens)[0])
+
+    def watched(self) -> AbstractContextManager[list[Tensor]]:
+        """Within the block each call leaves here, for each transformer block, what its places attend to: (B, heads,
+        places, tokens), sums of 1."""
+        return watching([part.attn2 for part in self.unet.modules() if hasattr(part, "attn2")], attention_weights)
+
+
+def attention_weights(attention: nn.Module, hidden: Tensor, encoder_hidden_states: Tensor,
+                      attention_mask: Tensor | None = None) -> Tensor:
+    """What the places of `hidden` (B, places, C) attend to in one of diffusers' layers, (B, heads, places, tokens)."""
+    query, key = (layer(x).unflatten(2, (attention.heads, -1)).transpose(1, 2) for layer, x in (
+        (attention.to_q, hidden), (attention.to_k, encoder_hidden_states)))
+    scores = attention.scale * query @ key.mT
+    if attention_mask is not None:
+        scores = scores + attention_mask[:, None]
+    return scores.float().softmax(-1)
+
+
+@contextmanager
+def watching(layers: Iterable[nn.Module], weights: Callable[..., Tensor]) -> Iterator[list[Tensor]]:
+    """Within the block each call of one of these layers leaves here `weights(layer, *what it is given)`."""
+    seen: list[Tensor] = []
+
+    def watch(layer: nn.Module, given: tuple, options: dict[str, Any]) -> None:
+        seen.append(weights(layer, *given, **options))
+
+    hooks = [layer.register_forward_pre_hook(watch, with_kwargs=True) for layer in layers]
+    try:
+        yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def fourier(x: Tensor, frequencies: int = FREQUENCIES) -> Tensor:

@@ -8,13 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from course_utils.networks.checkpoints import load_network
-from course_utils.networks.gligen import keep_new_alone
+from course_utils.networks.frozen_base import FrozenBase
 from course_utils.networks.latent_unet import LatentUNet
 from course_utils.networks.weights import LARGE
 
 
-class LowRankUNet(LatentUNet):
+class LowRankUNet(FrozenBase):
     """A LatentUNet W, frozen, of which each large weight has an addition: W + B A, rank `rank`, at first nothing.
 
     base: the checkpoint whose weights are W; None for an untrained one with the options `unet`. `state_dict` holds A
@@ -22,16 +21,12 @@ class LowRankUNet(LatentUNet):
     """
 
     def __init__(self, base: str | None = "sd-base", rank: int = 16, unet: dict[str, Any] | None = None):
-        frozen = load_network(base) if base else LatentUNet(**unet or {})
-        super().__init__(**frozen.options)
-        self.base_options = frozen.options
-        self.unet.load_state_dict(frozen.unet.state_dict())
-        self.requires_grad_(False)
+        super().__init__(base, unet)
         large = [part for part in self.unet.modules()
                  if isinstance(part, (nn.Linear, nn.Conv2d)) and part.weight.numel() >= LARGE]
         for part in large:
             parametrize.register_parametrization(part, "weight", LowRank(part.weight, rank))
-        keep_new_alone(self, [name for name, weight in self.named_parameters() if weight.requires_grad])
+        self.keep([name for name, weight in self.named_parameters() if weight.requires_grad])
 
     @torch.no_grad()
     def merged(self) -> LatentUNet:

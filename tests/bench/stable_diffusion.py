@@ -48,6 +48,7 @@ relation, count (null: none to judge), distance and its error ("error"), and bes
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
@@ -118,9 +119,11 @@ def system() -> StableDiffusion:
     return stable_diffusion.load()
 
 
-def drawn(sd: stable_diffusion.Latent, asked: list, scale: float = RECOMMENDED, steps: int = STEPS) -> Tensor:
+def drawn(sd: stable_diffusion.Latent, asked: list, scale: float = RECOMMENDED, steps: int = STEPS,
+          sample: Callable[..., Tensor] = stable_diffusion.Latent.sample, **options) -> Tensor:
     """Images of what is asked for, in parts."""
-    return torch.cat([sd.sample(asked[i : i + 32], scale, steps, seed=i).cpu() for i in range(0, len(asked), 32)])
+    return torch.cat([sample(sd, asked[i : i + 32], scale, steps, seed=i, **options).cpu()
+                      for i in range(0, len(asked), 32)])
 
 
 def real(record: Record, judge: LargeJudge) -> None:
@@ -265,7 +268,12 @@ def rescaled(schedule: NoiseSchedule) -> NoiseSchedule:
     abar = ((root - root[-1]) * root[0] / (root[0] - root[-1])) ** 2
     # Not zero itself: beta stays below 1
     abar[-1] = SCHEDULE.abar[-1]
-    return NoiseSchedule(1 - abar / torch.cat([torch.ones(1, dtype=abar.dtype), abar[:-1]]))
+    return NoiseSchedule(betas(abar))
+
+
+def betas(abar: Tensor) -> Tensor:
+    """The small steps whose products are these."""
+    return 1 - abar / torch.cat([torch.ones(1, dtype=abar.dtype), abar[:-1]])
 
 
 def terminal(record: Record, judge: LargeJudge) -> None:
@@ -298,7 +306,7 @@ def straight() -> NoiseSchedule:
     """The noise levels of xt = (1 - t) x0 + t eps at t = 1/T ... 1, scaled to a variance of one."""
     t = torch.arange(1, SCHEDULE.T + 1, dtype=torch.float64) / SCHEDULE.T
     abar = ((1 - t) ** 2 / ((1 - t) ** 2 + t**2)).clamp(min=SCHEDULE.abar[-1])
-    return Trailing(1 - abar / torch.cat([torch.ones(1, dtype=abar.dtype), abar[:-1]]))
+    return Trailing(betas(abar))
 
 
 def few(record: Record, judge: LargeJudge) -> None:
@@ -312,8 +320,7 @@ def few(record: Record, judge: LargeJudge) -> None:
         networks = prints("sd-few-steps" if method == "student" else "sd-base", "sd-decoder", "clip")
         for count in numbers:
             if not record.has("few", networks, method=method, steps=count):
-                made = torch.cat([sd.sample(asked[i : i + 32], scale, count, seed=i, sampler=sampler).cpu()
-                                  for i in range(0, len(asked), 32)])
+                made = drawn(sd, asked, scale, count, sampler=sampler)
                 record.add("few", {"method": method, "steps": count, "evals": count * (2 if scale > 1 else 1)}
                            | judge.row(made, "test") | {"networks": networks})
 
@@ -327,11 +334,10 @@ def flow(record: Record, judge: LargeJudge) -> None:
             train(find(name), folder=folder, progress=False, again=True)
         told, network = training_record(folder / "checkpoint"), load_network(folder / "checkpoint")
         sd = StableDiffusion(network.to(runtime.device()), system().autoencoder, system().clip)
-        draw = flow_samples if name == "sd-flow" else StableDiffusion.sample
+        how = {"sample": flow_samples} if name == "sd-flow" else {}
         for count in FEW:
             if not record.has("flow", fingerprint(folder / "checkpoint"), training=name, steps=count):
-                made = torch.cat([draw(sd, asked[i : i + 32], RECOMMENDED, count, i).cpu()
-                                  for i in range(0, len(asked), 32)])
+                made = drawn(sd, asked, steps=count, **how)
                 record.add("flow", {"training": name, "steps": count, "images": told["images"],
                                     "seconds": told["seconds"]} | judge.row(made, "test")
                            | {"networks": fingerprint(folder / "checkpoint")})

@@ -21,8 +21,7 @@ def asked():
 @pytest.fixture
 def base(monkeypatch):
     made = alive(LatentUNet(**SMALL))
-    for module in ("low_rank", "controlnet"):
-        monkeypatch.setattr(f"course_utils.networks.{module}.load_network", lambda name: made)
+    monkeypatch.setattr("course_utils.networks.frozen_base.load_network", lambda name: made)
     return made
 
 

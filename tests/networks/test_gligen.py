@@ -54,7 +54,7 @@ def asked():
 @pytest.fixture
 def base(monkeypatch):
     made = alive(LatentUNet(**SMALL))
-    monkeypatch.setattr("course_utils.networks.gligen.load_network", lambda name: made)
+    monkeypatch.setattr("course_utils.networks.frozen_base.load_network", lambda name: made)
     return made
 
 

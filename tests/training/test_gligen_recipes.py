@@ -65,7 +65,7 @@ def test_attention_is_led_to_where_things_are(batch):
 @pytest.mark.parametrize("kind", GROUNDINGS)
 def test_each_recipe_learns(kind, monkeypatch):
     base = alive(LatentUNet(widths=[32, 64]))
-    monkeypatch.setattr("course_utils.networks.gligen.load_network", lambda name: base)
+    monkeypatch.setattr("course_utils.networks.frozen_base.load_network", lambda name: base)
     recipe = find(f"gligen-{kind}")
     network, some = recipe.network(), recipe.batch(8, seeded(0))
     assert network.fusers()[0].alpha_attn == 1
@@ -97,7 +97,7 @@ def test_the_checkpoint_obeys_boxes():
 @pytest.mark.parametrize("name", [f"gligen-{kind}" for kind in ("short", "numbers", "cross", "not-shown", "closed")])
 def test_each_variant_differs_in_one_thing(name, monkeypatch, batch):
     base = alive(LatentUNet(widths=[32, 64]))
-    monkeypatch.setattr("course_utils.networks.gligen.load_network", lambda name: base)
+    monkeypatch.setattr("course_utils.networks.frozen_base.load_network", lambda name: base)
     recipe, given = find(name), {key: value[:4] for key, value in batch[1].items()}
     network = recipe.network()
     assert recipe.images == find("gligen-short").images

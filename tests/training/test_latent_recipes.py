@@ -9,7 +9,7 @@ from course_utils.measure import psnr
 from course_utils.networks import Autoencoder, LatentUNet, LayoutTokenizer, LayoutUNet, load_network, training_record
 from course_utils.runtime import seeded
 from course_utils.training.recipes.autoencoder import CROP, SDAutoencoder, SDDecoder, encoded, returned, seen_again
-from course_utils.training.recipes.stable_diffusion import SDBase, SDLayout, attending, covers
+from course_utils.training.recipes.stable_diffusion import SDBase, SDLayout, covers
 
 pytestmark = pytest.mark.usefixtures("plain_precision")
 
@@ -163,7 +163,7 @@ def test_places_that_are_near_begin_alike():
 
 
 def test_in_a_box_the_tokens_of_its_object_are_to_be_attended_to():
-    found = covers([[(3, (0.0, 0.0, 0.5, 0.25)), (5, (0.5, 0.5, 1.0, 1.0))], []], 9).unflatten(1, (8, 8))
+    found = covers([[(3, (0.0, 0.0, 0.5, 0.25)), (5, (0.5, 0.5, 1.0, 1.0))], []], 3).unflatten(1, (8, 8))
     assert torch.equal(found[0, :, :, 0], found[0, :, :, 2]) and not found[1].any() and not found[..., 6:].any()
     assert found[0, :2, :4, 0].all() and found[0, :, :, 0].sum() == 8
     assert found[0, 4:, 4:, 3].all() and found[0, :, :, 3].sum() == 16
@@ -174,9 +174,9 @@ def test_attention_is_shown_in_the_training_of_layouts():
     given = recipe.batch(8, seeded(4))
     assert given["covers"].any() and "covers" not in recipe.batch(8, seeded(4), split="test")
     network = load_network("sd-layout").requires_grad_(True)
-    with attending(network) as seen:
+    with network.watched() as seen:
         plain = recipe.loss(network, {name: value for name, value in given.items() if name != "covers"})
-    assert len(seen) == 4 and all(torch.allclose(each.sum(2), torch.ones(8, 64), atol=1e-5) for each in seen)
+    assert len(seen) == 4 and all(torch.allclose(each.sum(3), torch.ones(8, 4, 64), atol=1e-5) for each in seen)
     shown = recipe.loss(network, given)
     assert "covers" in given and (shown > plain).all(), "no attention is all right"
     shown.mean().backward()

@@ -9,9 +9,8 @@ from torch import Tensor, nn
 
 from course_utils.networks import LatentUNet, LowRankUNet, load_network
 from course_utils.runtime import seeded
-from course_utils.systems import stable_diffusion, unclip
-from course_utils.systems.model import Model
-from course_utils.training.recipes.autoencoder import encoded, parts
+from course_utils.systems import stable_diffusion
+from course_utils.training.recipes.autoencoder import encoded
 from course_utils.training.recipes.glide import SceneRecipe
 from course_utils.training.recipes.stable_diffusion import SDBase
 
@@ -24,7 +23,7 @@ class FewSteps(SDBase):
     distillation, here in one round), Meng et al. 2023 (with the guidance).
     """
 
-    name = "sd-few-steps"
+    name, data = "sd-few-steps", SceneRecipe.data
     images, lr, weight_decay, ema, plain, p_uncond = 24_000, 1.5e-3, 0.0, 0.995, 0, 0.0
     steps, each, scale = 4, 5, 3.0
     schedule = stable_diffusion.SCHEDULE
@@ -48,9 +47,9 @@ class FewSteps(SDBase):
     def batch(self, n: int, generator: torch.Generator, images_seen: int = 0,
               split: str = "train") -> dict[str, Tensor]:
         batch = super().batch(n, generator, images_seen, split)
-        (null,) = unclip.read(self.clip, [""])["states"]
-        model = Model(self.teacher.to(generator.device), self.schedule)
-        denoise = model.denoiser({"text": batch["text"]}, {"text": null.expand_as(batch["text"])}, self.scale)
+        system = self.system(self.teacher.to(generator.device))
+        null = system.states([""]).expand_as(batch["text"])
+        denoise = system.model.denoiser({"text": batch["text"]}, {"text": null}, self.scale)
         xs, s, length = batch["xt"], batch["t"], self.schedule.T // self.steps // self.each
         for _ in range(self.each):
             xs, s = denoise(xs, s).towards(self.schedule.at(s - length, xs)), s - length
@@ -62,16 +61,14 @@ class FewSteps(SDBase):
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
         return (network(batch["xt"], batch["t"], text=batch["text"]) - batch["v"]).square().flatten(1).mean(1)
 
-    def answers(self, network: nn.Module, scenes) -> Tensor:
-        system = self.system(network)
-        return torch.cat([system.sample(self.asked(part), 1.0, self.steps, seed=i).cpu()
-                          for i, part in enumerate(parts(scenes, 64))])
+    def draw(self, system: stable_diffusion.StableDiffusion, asked: list[str], seed: int) -> Tensor:
+        return system.sample(asked, 1.0, self.steps, seed)
 
 
 class Usual(SDBase):
     """The base's training, short: what flow matching is compared with."""
 
-    name = "sd-usual"
+    name, data = "sd-usual", SceneRecipe.data
     images, plain = 32_000, 0
 
     def measures(self, network: LatentUNet) -> dict[str, float]:
@@ -96,10 +93,8 @@ class Flow(Usual):
 
     loss = FewSteps.loss
 
-    def answers(self, network: LatentUNet, scenes) -> Tensor:
-        made = [flow_samples(self.system(network), self.asked(part), seed=i).cpu()
-                for i, part in enumerate(parts(scenes, 64))]
-        return torch.cat(made)
+    def draw(self, system: stable_diffusion.StableDiffusion, asked: list[str], seed: int) -> Tensor:
+        return flow_samples(system, asked, seed=seed)
 
 
 @torch.no_grad()

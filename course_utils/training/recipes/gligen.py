@@ -16,7 +16,7 @@ from course_utils.networks import GroundedUNet, device_of
 from course_utils.systems import gligen
 from course_utils.training.recipes.autoencoder import SIZE, parts
 from course_utils.training.recipes.glide import SceneRecipe, data_of, recogniser_of_scenes
-from course_utils.training.recipes.stable_diffusion import SDBase
+from course_utils.training.recipes.stable_diffusion import SDBase, inside, misled, places
 
 # Never the phrase of a box in training: what an open set can do beyond it
 NEVER_GROUNDED = ("strawberry", "doughnut", "dog", "owl", "cactus", "snowman", "bus", "guitar")
@@ -79,19 +79,14 @@ class GroundedRecipe(SDBase):
         The paper's long training finds that by itself; here that part of the loss shows what to look at.
         """
         whole = getattr(network, "module", network)
-        side = whole.size // 2
-        middles = (torch.arange(side, device=batch["xt"].device) + 0.5) / side
-        covers = self.covers(batch, torch.cartesian_prod(middles, middles).flip(1))
+        where = places(whole.size // 2).to(batch["xt"].device)
+        covers = self.covers(batch, where)
         if covers is None:
             return super().loss(network, batch)
         with whole.watched() as seen:
             loss = super().loss(network, batch)
-        there = batch["masks"][:, None].bool()
-        for attention in seen:
-            tokens = attention[..., side**2 :].mean(1)
-            right = torch.where(covers.any(2), (tokens * covers).sum(2), 1 - (tokens * there).sum(2))
-            loss = loss - self.look / len(seen) * right.clamp(min=1e-4).log().mean(1)
-        return loss
+        tokens = [attention[..., len(where) :] for attention in seen]
+        return loss + self.look * misled(tokens, covers, batch["masks"][:, None].bool())
 
     def answers(self, network: GroundedUNet, scenes: list[Scene], grounded: bool = True, **options) -> Tensor:
         """Samples for captions and groundings of scenes, or for captions alone, (B, 3, 128, 128), on the CPU."""
@@ -138,9 +133,7 @@ class GLIGENBoxes(GroundedRecipe):
         return gligen.box_tensors(self.clip, boxes, self.features)
 
     def covers(self, batch: dict[str, Tensor], places: Tensor) -> Tensor:
-        corners, places = batch["boxes"][:, None].split(2, dim=3), places[None, :, None]
-        inside = ((places >= corners[0]) & (places <= corners[1])).all(3)
-        return inside & batch["masks"][:, None].bool()
+        return inside(batch["boxes"], places) & batch["masks"][:, None].bool()
 
     def judged(self, images: Tensor, scenes: list[Scene]) -> dict[str, Tensor]:
         """IoU and names of things; those that were never grounded by themselves."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from functools import cached_property
 
 import torch
@@ -62,7 +60,11 @@ class LatentRecipe(SceneRecipe):
     def answers(self, network: nn.Module, scenes: list[Scene]) -> Tensor:
         """Samples for scenes, (B, 3, 128, 128), on the CPU."""
         system = self.system(network)
-        return torch.cat([system.sample(self.asked(part), seed=i).cpu() for i, part in enumerate(parts(scenes, 64))])
+        return torch.cat([self.draw(system, self.asked(part), i).cpu() for i, part in enumerate(parts(scenes, 64))])
+
+    def draw(self, system: stable_diffusion.Latent, asked: list, seed: int) -> Tensor:
+        """Samples of what is asked for."""
+        return system.sample(asked, seed=seed)
 
     def preview(self, network: nn.Module) -> Tensor:
         return self.answers(network, evaluation_scenes("test", 16))
@@ -143,7 +145,7 @@ class SDLayout(LatentRecipe):
             rows.append([] if gone else [objects[i] for i in order])
         batch = {"tokens": LayoutTokenizer(len(FAMILIAR))(rows).to(generator.device)}
         if split == "train":
-            batch["covers"] = covers(rows, batch["tokens"].shape[1]).to(generator.device)
+            batch["covers"] = covers(rows, batch["tokens"].shape[1] // 3).to(generator.device)
         return self.examples(scenes, generator) | batch
 
     def loss(self, network, batch: dict[str, Tensor]) -> Tensor:
@@ -151,17 +153,9 @@ class SDLayout(LatentRecipe):
         covered = batch.pop("covers", None)
         if covered is None:
             return super().loss(network, batch)
-        whole = getattr(network, "module", network)
-        with attending(whole) as seen:
+        with getattr(network, "module", network).watched() as seen:
             loss = super().loss(network, batch)
-        there = (batch["tokens"] != PAD)[:, None]
-        # Where all tokens are objects', nothing else can be attended to
-        free = there.all(2)
-        for attention in seen:
-            mine, any_of_them = ((attention * which).sum(2) for which in (covered, there))
-            right = torch.where(covered.any(2), mine, torch.where(free, 1, 1 - any_of_them))
-            loss = loss - self.look / len(seen) * right.clamp(min=1e-4).log().mean(1)
-        return loss
+        return loss + self.look * misled(seen, covered, (batch["tokens"] != PAD)[:, None])
 
     def measures(self, network: LayoutUNet) -> dict[str, float]:
         """The loss, how well boxes are kept, and whether their classes are named, in scenes whose objects do not touch:
@@ -188,32 +182,34 @@ class SDLayout(LatentRecipe):
         return found | seen_again(made, real, scenes)
 
 
-def covers(layouts: list[Layout], tokens: int, side: int = 8) -> Tensor:
-    """Which tokens are those of an object in whose box a place lies, (B, side * side, tokens) bool."""
+def covers(layouts: list[Layout], objects: int) -> Tensor:
+    """Which tokens, three for each object, are of one in whose box a place lies, (B, places, 3 * objects) bool."""
+    nowhere = (1.0, 1.0, 0.0, 0.0)
+    boxes = [[box for _, box in layout] + (objects - len(layout)) * [nowhere] for layout in layouts]
+    return inside(torch.tensor(boxes), places()).repeat_interleave(3, dim=2)
+
+
+def places(side: int = 8) -> Tensor:
+    """The middles of side x side places, x and y in [0, 1], row by row, (side * side, 2)."""
     middles = (torch.arange(side) + 0.5) / side
-    y, x = torch.cartesian_prod(middles, middles).T
-    found = torch.zeros(len(layouts), side * side, tokens, dtype=torch.bool)
-    for row, layout in zip(found, layouts):
-        for k, (_, (left, top, right, bottom)) in enumerate(layout):
-            row[:, 3 * k : 3 * k + 3] = ((left <= x) & (x <= right) & (top <= y) & (y <= bottom))[:, None]
-    return found
+    return torch.cartesian_prod(middles, middles).flip(1)
 
 
-@contextlib.contextmanager
-def attending(network: LayoutUNet) -> Iterator[list[Tensor]]:
-    """Within the block each call leaves here, for each transformer block, what its places attend to: (B, places,
-    tokens), means over the heads."""
-    seen: list[Tensor] = []
+def inside(boxes: Tensor, places: Tensor) -> Tensor:
+    """Which places (P, 2) lie in which boxes (B, N, 4), (B, P, N) bool."""
+    (low, high), places = boxes[:, None].split(2, dim=3), places[None, :, None]
+    return ((places >= low) & (places <= high)).all(3)
 
-    def watch(attention: nn.Module, given: tuple, options: dict[str, Tensor]) -> None:
-        query, key = attention.to_q(given[0]), attention.to_k(options["encoder_hidden_states"])
-        query, key = (x.unflatten(2, (attention.heads, -1)).transpose(1, 2) for x in (query, key))
-        seen.append((attention.scale * query @ key.mT).float().softmax(-1).mean(1))
 
-    hooks = [part.attn2.register_forward_pre_hook(watch, with_kwargs=True) for part in network.unet.modules()
-             if hasattr(part, "attn2")]
-    try:
-        yield seen
-    finally:
-        for hook in hooks:
-            hook.remove()
+def misled(seen: list[Tensor], covers: Tensor, there: Tensor) -> Tensor:
+    """How far attention (B, heads, P, N) of each block is from what is right, (B,): -log of the right share, a mean.
+
+    Right is to attend to the tokens that cover a place, (B, P, N) bool, and where none does to no token that is
+    `there`, (B, 1, N) bool; unless all are, for then nothing else can be attended to.
+    """
+    total, crowded = 0.0, there.all(2)
+    for attention in seen:
+        mine, theirs = ((attention.mean(1) * which).sum(2) for which in (covers, there))
+        right = torch.where(covers.any(2), mine, torch.where(crowded, 1, 1 - theirs))
+        total = total - right.clamp(min=1e-4).log().mean(1)
+    return total / len(seen)
